@@ -1,0 +1,3 @@
+//! cops-gen turns one JSON description of a PostgreSQL platform into static files per host.
+
+pub mod bundle;
