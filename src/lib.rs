@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod decode;
+pub mod format;
 pub mod model;
 pub mod plan;
 pub mod pointer;
