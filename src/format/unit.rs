@@ -10,6 +10,8 @@ pub mod known;
 #[cfg(test)]
 mod read;
 mod section;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +19,10 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use super::template::{Line, Template, render};
+use super::template::{Line, Template, is_line_breaking, render};
 use encode::{Expansion, StandIn};
+#[cfg(test)]
+use key::Encoding;
 
 pub use encode::{can_carry, can_carry_part, can_carry_words, can_carry_written};
 pub use key::{
@@ -123,13 +127,19 @@ impl Unit {
     }
 
     fn line(&mut self, section: Section, key: &str, value: &str) -> &mut Self {
-        let line = Line::of(format_args!("{key}={value}"));
-        self.lines
-            .entry(section)
-            .or_default()
-            .push(line.as_str().to_owned());
+        let line = format!("{key}={}", one_line(value));
+        self.lines.entry(section).or_default().push(line);
         self
     }
+}
+
+/// Makes a value that resolve should have refused harmless: it can't end or continue the line.
+fn one_line(value: &str) -> String {
+    let mut line = value.replace(is_line_breaking, "\u{fffd}");
+    if line.ends_with('\\') {
+        line.push('\u{fffd}');
+    }
+    line
 }
 
 #[derive(Serialize)]

@@ -218,7 +218,7 @@ fn refuse(
 }
 
 /// Says whether systemd counts `c` as no valid character of a unit file.
-fn is_noncharacter(c: char) -> bool {
+pub(super) fn is_noncharacter(c: char) -> bool {
     let code = u32::from(c);
     (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
 }
