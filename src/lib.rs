@@ -2,11 +2,15 @@
 
 pub mod bundle;
 pub mod decode;
+pub mod description;
 pub mod format;
+pub mod lock;
 pub mod model;
+pub mod name;
 pub mod plan;
 pub mod pointer;
 pub mod report;
+pub mod resolve;
 pub mod shorthand;
 pub mod source;
 pub mod unique_map;

@@ -84,8 +84,8 @@ pub struct Network {
 pub struct Host {
     /// Its name.
     pub name: String,
-    /// What other hosts dial.
-    pub address: String,
+    /// What other hosts dial, where they can.
+    pub address: Option<String>,
     /// The address of its own interface, where that is another.
     pub underlay_address: Option<Ipv4Addr>,
     /// The bridge of its pods.
@@ -487,4 +487,14 @@ pub struct Override {
     pub unit_file: String,
     /// Section, then key and raw lines.
     pub sections: Vec<(String, Vec<(String, Vec<String>)>)>,
+}
+
+/// Returns the name in Podman of a secret of the description.
+pub fn podman_secret(name: &str) -> String {
+    format!("containerops.secret.{name}")
+}
+
+/// Returns the name in Podman of a Barman server's passfile.
+pub fn podman_passfile(server: &str) -> String {
+    format!("containerops.passfile.{server}")
 }

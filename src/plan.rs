@@ -1,14 +1,56 @@
 //! What each host runs: the model, seen from one host. Nothing here can fail.
 
+mod build;
+
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
+
+use build::Runs;
+
+use crate::model::{EndpointId, HostId, Model};
 
 pub use crate::model::{
     Arch, Compression, Container, ContainerSecret, EgressRule, FirewallRule, Network, Override,
     Peer, PodmanVersion, Ports, Proto, PublishedPort, SecretSource, SecretTarget, Synchronous,
     Volume, VolumeSource,
 };
+
+/// The plans of all hosts. Each is built when it is asked for, so that many hosts need little
+/// memory.
+#[derive(Debug)]
+pub struct Plan<'m> {
+    model: &'m Model,
+    runs: Vec<Vec<(EndpointId, Runs<'m>)>>,
+    hosts_by_name: BTreeMap<&'m str, HostId>,
+}
+
+/// Plans what every host runs.
+pub fn plan(model: &Model) -> Plan<'_> {
+    let hosts = model.hosts.iter().enumerate();
+    Plan {
+        model,
+        runs: build::index(model),
+        hosts_by_name: hosts
+            .map(|(at, host)| (host.name.as_str(), HostId(at)))
+            .collect(),
+    }
+}
+
+impl<'m> Plan<'m> {
+    /// Returns the names of the hosts, sorted.
+    pub fn host_names(&self) -> impl Iterator<Item = &'m str> + '_ {
+        self.hosts_by_name.keys().copied()
+    }
+
+    /// Returns the plan of a host.
+    pub fn host(&self, name: &str) -> Option<HostPlan<'m>> {
+        let id = *self.hosts_by_name.get(name)?;
+        let runs = self.runs.get(id.0)?;
+        Some(build::host(self.model, id, runs))
+    }
+}
 
 /// Everything that one host runs.
 #[derive(Debug)]
@@ -46,8 +88,8 @@ pub struct EndpointPlan<'m> {
     pub address: Ipv4Addr,
     /// UDP port on the host's real network, inside and outside of the pod alike.
     pub port: u16,
-    /// Where others dial it: `ADDRESS:PORT` of the real network.
-    pub advertised: String,
+    /// Where others dial it, where they can: `ADDRESS:PORT` of the real network.
+    pub advertised: Option<String>,
     /// Whether it is a lighthouse.
     pub is_lighthouse: bool,
     /// Overlay addresses of the lighthouses; empty for a lighthouse.

@@ -146,9 +146,15 @@ impl Diagnostic {
 
     /// Adds a second place.
     #[must_use]
-    pub fn note(mut self, at: At<'_>, message: impl Into<String>) -> Self {
+    pub fn note(self, at: At<'_>, message: impl Into<String>) -> Self {
+        self.note_at(at.to_pointer(), message)
+    }
+
+    /// Adds a second place that is known as a pointer.
+    #[must_use]
+    pub fn note_at(mut self, pointer: Pointer, message: impl Into<String>) -> Self {
         self.notes.push(Note {
-            pointer: at.to_pointer(),
+            pointer,
             message: message.into(),
             span: None,
         });

@@ -11,12 +11,22 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 /// A `T` that may be written as a string. Unlike an untagged enum it keeps the place of errors.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shorthand<T>(pub T);
+pub struct Shorthand<T> {
+    value: T,
+    is_object: bool,
+}
+
+impl<T> Shorthand<T> {
+    /// Whether it was written as an object.
+    pub fn is_object(&self) -> bool {
+        self.is_object
+    }
+}
 
 impl<T> Deref for Shorthand<T> {
     type Target = T;
     fn deref(&self) -> &T {
-        &self.0
+        &self.value
     }
 }
 
@@ -30,11 +40,18 @@ impl<'de, T: Deserialize<'de> + From<String>> Visitor<'de> for StringOrObject<T>
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Shorthand(T::from(text.to_owned())))
+        Ok(Shorthand {
+            value: T::from(text.to_owned()),
+            is_object: false,
+        })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Shorthand)
+        let value = T::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Shorthand {
+            value,
+            is_object: true,
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
@@ -31,6 +31,12 @@ impl<V> Deref for UniqueMap<V> {
 
     fn deref(&self) -> &Self::Target {
         &self.0
+    }
+}
+
+impl<V> DerefMut for UniqueMap<V> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
     }
 }
 

@@ -1,0 +1,224 @@
+//! Patroni clusters: members, replicas, proxies, roles and databases.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Placement;
+use crate::shorthand::Shorthand;
+use crate::unique_map::UniqueMap;
+
+/// One PostgreSQL cluster, kept highly available by Patroni.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PatroniCluster {
+    /// The overlay network. May be left out where only one exists.
+    #[serde(default)]
+    pub network: Option<String>,
+    /// The etcd cluster that Patroni keeps its state in. It is on the same network.
+    pub etcd_cluster: String,
+    /// Members that may become the primary.
+    pub members: Vec<Shorthand<Placement>>,
+    /// Members that never become the primary (`nofailover`, `nosync`).
+    #[serde(default)]
+    pub read_replicas: Vec<Shorthand<Placement>>,
+    /// Hosts, among members and read replicas, whose member gets read traffic only when no other
+    /// can serve it.
+    #[serde(default)]
+    pub backup_replicas: Vec<String>,
+    /// Hosts that run a proxy of the cluster. Clients talk to the one on their own host.
+    #[serde(default)]
+    pub proxies: Vec<Shorthand<Placement>>,
+    /// Nebula groups that may talk to the proxies.
+    #[serde(default)]
+    pub client_groups: Vec<String>,
+    /// Nebula groups that may read Patroni's REST API.
+    #[serde(default)]
+    pub patroni_api_groups: Vec<String>,
+    /// Secret with the password of the superuser `postgres`.
+    pub superuser_secret: String,
+    /// Secret with the password of the role `replicator`.
+    pub replication_secret: String,
+    /// Secret with the password of the role `rewind`.
+    pub rewind_secret: String,
+    /// Secret with the password of the roles `barman` and `streaming_barman`. Needed when a
+    /// Barman source names this cluster.
+    #[serde(default)]
+    pub barman_secret: Option<String>,
+    /// Login roles, by name, made on the leader.
+    #[serde(default)]
+    pub roles: UniqueMap<Role>,
+    /// Databases, by name, made on the leader.
+    #[serde(default)]
+    pub databases: UniqueMap<Database>,
+    /// Synchronous replication. Default `on` from two members, else `off`.
+    #[serde(default)]
+    pub synchronous_mode: Option<SynchronousMode>,
+    /// PostgreSQL's own settings.
+    #[serde(default)]
+    pub postgres_config: PostgresConfig,
+    /// Seconds that a leader's lock lives. Default 20.
+    #[serde(default = "ttl")]
+    pub ttl: u32,
+    /// Seconds between two rounds of Patroni's loop. Default 5.
+    #[serde(default = "loop_wait")]
+    pub loop_wait: u32,
+    /// Seconds that Patroni retries etcd and PostgreSQL. Default 5.
+    #[serde(default = "retry_timeout")]
+    pub retry_timeout: u32,
+    /// Physical backup, on one host, that a new cluster starts from.
+    #[serde(default)]
+    pub restore_from_backup: Option<RestoreFromBackup>,
+    /// Major version of PostgreSQL. Default 17.
+    #[serde(default = "postgres_version")]
+    pub postgres_version: u16,
+    /// Image of Patroni and PostgreSQL. Default: built on the host from Debian's packages.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// Image of HAProxy. Default: the official image.
+    #[serde(default)]
+    pub proxy_image: Option<String>,
+    /// Seconds that a reloaded proxy leaves its open sessions alone. Default 43200 (12 hours).
+    #[serde(default = "proxy_drain_timeout")]
+    pub proxy_drain_timeout: u32,
+}
+
+/// A login role.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// Secret with the role's password.
+    pub secret: String,
+}
+
+/// A database.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// Role that owns the database.
+    pub owner: String,
+}
+
+/// How commits wait for other members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SynchronousMode {
+    /// Commits wait for nobody. A failover may lose acknowledged rows.
+    Off,
+    /// Commits wait for one synchronous standby.
+    On,
+    /// Commits wait for a quorum of the standbys that may be synchronous.
+    Quorum,
+}
+
+/// PostgreSQL's own settings.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresConfig {
+    /// Whether a new cluster has data checksums. Default true.
+    #[serde(default = "data_checksums")]
+    pub data_checksums: bool,
+    /// Parameters of postgresql.conf, by name.
+    #[serde(default)]
+    pub parameters: UniqueMap<ParameterValue>,
+    /// Lines of pg_hba.conf that are read before the generated ones.
+    #[serde(default)]
+    pub pg_hba: Vec<String>,
+}
+
+impl Default for PostgresConfig {
+    fn default() -> Self {
+        Self {
+            data_checksums: data_checksums(),
+            parameters: UniqueMap::default(),
+            pg_hba: Vec::new(),
+        }
+    }
+}
+
+/// A physical backup that a new cluster starts from.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreFromBackup {
+    /// The member's host that holds the backup. Only it bootstraps; the others wait for it.
+    pub host: String,
+    /// Absolute path of the restored directory on that host.
+    pub path: String,
+}
+
+/// A parameter's value: a string, a number or a boolean.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum ParameterValue {
+    /// A boolean, written `on` or `off`.
+    Bool(bool),
+    /// A number.
+    Number(serde_json::Number),
+    /// A string, with its unit where it has one.
+    Text(String),
+}
+
+fn ttl() -> u32 {
+    20
+}
+
+fn loop_wait() -> u32 {
+    5
+}
+
+fn retry_timeout() -> u32 {
+    5
+}
+
+fn postgres_version() -> u16 {
+    17
+}
+
+fn proxy_drain_timeout() -> u32 {
+    43_200
+}
+
+fn data_checksums() -> bool {
+    true
+}
+
+impl<'de> Deserialize<'de> for ParameterValue {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = ParameterValue;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string, a number or a boolean")
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+                Ok(ParameterValue::Bool(value))
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+                Ok(ParameterValue::Number(value.into()))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+                Ok(ParameterValue::Number(value.into()))
+            }
+            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Self::Value, E> {
+                serde_json::Number::from_f64(value)
+                    .map(ParameterValue::Number)
+                    .ok_or_else(|| E::custom("a number must be finite"))
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+                Ok(ParameterValue::Text(value.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for ParameterValue {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ParameterValue".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A parameter's value: a string, a number or a boolean.",
+            "type": ["string", "number", "boolean"]
+        })
+    }
+}

@@ -1,0 +1,261 @@
+//! Finds out what a description means, and everything that is wrong with it, at once.
+//!
+//! Each section has a module that checks its entries and adds them to the model. An entry that
+//! is wrong is left out and the rest goes on; a model is returned only when no error was found.
+
+mod barman;
+mod container;
+mod endpoint;
+mod etcd;
+mod firewall;
+mod host;
+mod names;
+mod network;
+mod overrides;
+mod patroni;
+mod pod;
+mod postgres;
+mod units;
+mod warning;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+use crate::description::Description;
+use crate::lock::Lock;
+use crate::model::{
+    EndpointId, EtcdId, FirewallRule, HostId, Model, NetworkId, PatroniId, SecretId,
+};
+use crate::name::Allowed;
+use crate::pointer::{At, Pointer};
+use crate::report::{Code, Diagnostic, Report};
+use crate::source::Source;
+
+use endpoint::Kind;
+use names::{Names, Section};
+
+/// What resolve found.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The model; none when there are errors.
+    pub model: Option<Model>,
+    /// The lock, with the entries that were missing.
+    pub lock: Lock,
+    /// What is wrong, and what is worth a warning.
+    pub report: Report,
+}
+
+/// What resolve reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'d> {
+    /// What was written.
+    pub description: &'d Description,
+    /// The text it was read from: names of entries that have the wrong shape are in it.
+    pub source: &'d Source,
+    /// Places whose shape is wrong. Nothing is said about what rests on them.
+    pub failed: &'d [Pointer],
+    /// Addresses and ports that were given away.
+    pub lock: &'d Lock,
+}
+
+/// Resolves a description.
+pub fn resolve(input: Input<'_>) -> Resolved {
+    let mut resolver = Resolver::new(input);
+    network::resolve(&mut resolver);
+    host::resolve(&mut resolver);
+    etcd::resolve(&mut resolver);
+    patroni::resolve(&mut resolver);
+    barman::resolve(&mut resolver);
+    pod::resolve(&mut resolver);
+    let lock = endpoint::allocate(&mut resolver, input.lock);
+    network::resolve_lighthouses(&mut resolver);
+    firewall::resolve(&mut resolver);
+    let units = units::check(&mut resolver);
+    overrides::resolve(&mut resolver, &units);
+    warning::check(&mut resolver);
+    resolver.finish(lock)
+}
+
+/// The state of one run: the model so far, and the names by which its entries are found.
+struct Resolver<'d> {
+    description: &'d Description,
+    failed: &'d [Pointer],
+    names: Names<'d>,
+    report: Report,
+    model: Model,
+    network_ids: BTreeMap<&'d str, NetworkId>,
+    host_ids: BTreeMap<&'d str, HostId>,
+    secret_ids: BTreeMap<&'d str, SecretId>,
+    etcd_ids: BTreeMap<&'d str, EtcdId>,
+    etcd_networks: Vec<NetworkId>,
+    patroni_ids: BTreeMap<&'d str, PatroniId>,
+    patroni_networks: Vec<NetworkId>,
+    /// Overlay networks by their first address.
+    cidrs: BTreeMap<Ipv4Addr, (Ipv4Net, &'d str)>,
+    endpoints: Vec<EndpointPlace>,
+}
+
+/// What the model needn't know about an endpoint, but its checks do.
+struct EndpointPlace {
+    kind: Kind,
+    pointer: Pointer,
+    reserved_address: bool,
+    is_placed: bool,
+}
+
+impl<'d> Resolver<'d> {
+    fn new(input: Input<'d>) -> Self {
+        Self {
+            description: input.description,
+            failed: input.failed,
+            names: Names::new(input),
+            report: Report::default(),
+            model: Model::default(),
+            network_ids: BTreeMap::new(),
+            host_ids: BTreeMap::new(),
+            secret_ids: BTreeMap::new(),
+            etcd_ids: BTreeMap::new(),
+            etcd_networks: Vec::new(),
+            patroni_ids: BTreeMap::new(),
+            patroni_networks: Vec::new(),
+            cidrs: BTreeMap::new(),
+            endpoints: Vec::new(),
+        }
+    }
+
+    fn finish(self, lock: Lock) -> Resolved {
+        let is_whole = self.failed.is_empty() && !self.report.has_errors();
+        Resolved {
+            model: is_whole.then_some(self.model),
+            lock,
+            report: self.report,
+        }
+    }
+
+    fn error(&mut self, code: Code, at: At<'_>, message: impl Into<String>) {
+        self.report.push(Diagnostic::new(code, at, message));
+    }
+
+    /// Reports a value that isn't what it may be. Returns whether it is.
+    fn check(&mut self, code: Code, at: At<'_>, result: Result<(), Allowed>) -> bool {
+        self.check_value(code, at, ("this value", result))
+    }
+
+    /// Reports `what` when it isn't what it may be. Returns whether it is.
+    fn check_value(
+        &mut self,
+        code: Code,
+        at: At<'_>,
+        (what, result): (&str, Result<(), Allowed>),
+    ) -> bool {
+        match result {
+            Ok(()) => true,
+            Err(allowed) => {
+                let message = format!("{what} can't be used here");
+                self.report
+                    .push(Diagnostic::new(code, at, message).allowed_text(allowed));
+                false
+            }
+        }
+    }
+
+    /// Returns an overlay network that shares addresses with `cidr`, and its name.
+    fn overlapping(&self, cidr: Ipv4Net) -> Option<(Ipv4Net, &'d str)> {
+        let before = self.cidrs.range(..=cidr.network()).next_back();
+        let after = self.cidrs.range(cidr.network()..).next();
+        let mut neighbours = before.into_iter().chain(after).map(|(_, entry)| *entry);
+        neighbours.find(|(other, _)| other.contains(&cidr) || cidr.contains(other))
+    }
+
+    /// Whether the shape of what stands at `at` was wrong.
+    fn has_failed(&self, at: At<'_>) -> bool {
+        !self.failed.is_empty() && {
+            let pointer = at.to_pointer();
+            self.failed
+                .iter()
+                .any(|place| pointer.starts_with(place) || place.starts_with(&pointer))
+        }
+    }
+
+    fn host(&mut self, at: At<'_>, name: &str) -> Option<HostId> {
+        let found = self.host_ids.get(name).copied();
+        self.known(Section::Hosts, at, name, found)
+    }
+
+    fn secret(&mut self, at: At<'_>, name: &str) -> Option<SecretId> {
+        let found = self.secret_ids.get(name).copied();
+        self.known(Section::Secrets, at, name, found)
+    }
+
+    fn etcd_cluster(&mut self, at: At<'_>, name: &str) -> Option<EtcdId> {
+        let found = self.etcd_ids.get(name).copied();
+        self.known(Section::EtcdClusters, at, name, found)
+    }
+
+    fn patroni_cluster(&mut self, at: At<'_>, name: &str) -> Option<PatroniId> {
+        let found = self.patroni_ids.get(name).copied();
+        self.known(Section::PatroniClusters, at, name, found)
+    }
+
+    fn named_network(&mut self, at: At<'_>, name: &str) -> Option<NetworkId> {
+        let found = self.network_ids.get(name).copied();
+        self.known(Section::Networks, at, name, found)
+    }
+
+    /// Returns the network of an entry at `at`, which may leave it out where only one exists.
+    fn network(&mut self, at: At<'_>, name: Option<&str>) -> Option<NetworkId> {
+        if let Some(name) = name {
+            return self.named_network(at.key("network"), name);
+        }
+        if self.names.count_networks() == 1 {
+            return self.network_ids.values().next().copied();
+        }
+        if self.names.count_networks() > 1 && !self.has_failed(at.key("network")) {
+            let message = "`network` is needed, since several networks exist";
+            let allowed = self.names.listed(Section::Networks);
+            self.report
+                .push(Diagnostic::new(Code::NetworkNeeded, at, message).allowed(allowed));
+        }
+        None
+    }
+
+    /// Reports a name that nobody wrote. One that was written but whose entry is wrong is known.
+    fn known<T>(
+        &mut self,
+        section: Section,
+        at: At<'_>,
+        name: &str,
+        found: Option<T>,
+    ) -> Option<T> {
+        if found.is_none() && !self.names.contains(section, name) {
+            let noun = section.noun();
+            let message = format!("no {noun} is named `{name}`");
+            let diagnostic = Diagnostic::new(section.unknown(), at, message);
+            self.report.push(if self.report.errors() < names::FEW {
+                let names = self.names.listed(section);
+                diagnostic
+                    .suggest(name, names.iter().map(String::as_str))
+                    .allowed(names)
+            } else {
+                diagnostic
+            });
+        }
+        found
+    }
+}
+
+/// Adds a rule once.
+fn add_rule(rules: &mut Vec<FirewallRule>, rule: FirewallRule) {
+    if !rules.contains(&rule) {
+        rules.push(rule);
+    }
+}
+
+/// Adds a peer once.
+fn add_peer(peers: &mut Vec<EndpointId>, peer: EndpointId) {
+    if !peers.contains(&peer) {
+        peers.push(peer);
+    }
+}

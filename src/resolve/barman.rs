@@ -1,0 +1,308 @@
+//! Barman servers and what they back up.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use croner::Cron;
+
+use super::Resolver;
+use super::endpoint::{Claim, Kind};
+use crate::description;
+use crate::model::{
+    BarmanServer, BarmanSource, Compression, EndpointId, HostId, NetworkId, PatroniId,
+};
+use crate::name;
+use crate::pointer::{At, Pointer};
+use crate::report::{Code, Diagnostic};
+
+/// What was seen of all servers.
+#[derive(Default)]
+struct Seen<'d> {
+    hosts: BTreeMap<HostId, Pointer>,
+    clusters: BTreeMap<&'d str, Pointer>,
+}
+
+#[derive(Clone, Copy)]
+struct Place<'p> {
+    name: &'p str,
+    host: Option<HostId>,
+    network: Option<NetworkId>,
+    at: At<'p>,
+}
+
+pub(super) fn resolve(resolver: &mut Resolver<'_>) {
+    let description = resolver.description;
+    let mut seen = Seen::default();
+    for (name, server) in description.barman_servers.iter() {
+        let servers = At::ROOT.key("barman_servers");
+        let at = servers.key(name);
+        resolver.check_value(
+            Code::BadName,
+            at,
+            ("this Barman server's name", name::label(name)),
+        );
+        if let Some(image) = &server.image {
+            resolver.check(Code::BadImage, at.key("image"), name::image(image));
+        }
+        let host = resolver.host(at.key("host"), &server.host);
+        let network = resolver.network(at, server.network.as_deref());
+        check_host(resolver, at, (host, &server.host), &mut seen);
+        let place = Place {
+            name,
+            host,
+            network,
+            at,
+        };
+        let sources = sources(resolver, place, server, &mut seen);
+        let (Some(host), Some(network)) = (host, network) else {
+            continue;
+        };
+        let domain = resolver.domain(network);
+        let endpoint = resolver.claim(Claim {
+            kind: Kind::Barman,
+            network,
+            host,
+            name: "barman".to_owned(),
+            hostname: server.hostname.as_deref(),
+            default_hostname: format!("{name}.{domain}"),
+            ip: server.ip.as_deref(),
+            groups: &server.groups,
+            own_group: Some(format!("barman-{name}")),
+            at,
+        });
+        resolver.model.barman_servers.push(BarmanServer {
+            name: name.clone(),
+            endpoint,
+            compression: compression(server.compression),
+            sources,
+            image: server.image.clone(),
+        });
+    }
+}
+
+fn compression(written: description::Compression) -> Compression {
+    match written {
+        description::Compression::None => Compression::None,
+        description::Compression::Gzip => Compression::Gzip,
+        description::Compression::Bzip2 => Compression::Bzip2,
+        description::Compression::Xz => Compression::Xz,
+        description::Compression::Zstd => Compression::Zstd,
+        description::Compression::Lz4 => Compression::Lz4,
+    }
+}
+
+fn check_host(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    (host, name): (Option<HostId>, &str),
+    seen: &mut Seen<'_>,
+) {
+    let Some(host) = host else { return };
+    let at = at.key("host");
+    if let Some(first) = seen.hosts.get(&host) {
+        let message = format!("host `{name}` runs another Barman server already");
+        let diagnostic = Diagnostic::new(Code::TwoBarmanOnHost, at, message)
+            .help("name the sources in one server, or take another host")
+            .note_at(first.clone(), "the other server");
+        resolver.report.push(diagnostic);
+    } else {
+        seen.hosts.insert(host, at.to_pointer());
+    }
+}
+
+fn sources<'d>(
+    resolver: &mut Resolver<'d>,
+    place: Place<'_>,
+    server: &'d description::BarmanServer,
+    seen: &mut Seen<'d>,
+) -> Vec<BarmanSource> {
+    let sources = place.at.key("sources");
+    let mut resolved = Vec::new();
+    for (index, source) in server.sources.iter().enumerate() {
+        let at = sources.index(index);
+        check_numbers(resolver, at, source);
+        check_frequency(resolver, at.key("frequency"), &source.frequency);
+        let cluster = resolver.patroni_cluster(at.key("cluster"), &source.cluster);
+        check_twice(resolver, at, &source.cluster, seen);
+        let Some(cluster) = cluster else { continue };
+        check_cluster(resolver, Place { at, ..place }, (source, cluster));
+        let Some(proxy) = proxy(resolver, Place { at, ..place }, (source, cluster)) else {
+            continue;
+        };
+        resolved.push(BarmanSource {
+            cluster,
+            proxy,
+            frequency: source
+                .frequency
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" "),
+            minimum_redundancy: source.minimum_redundancy,
+            recovery_window: source.recovery_window,
+        });
+        if let Some(cluster) = resolver.model.patroni_clusters.get_mut(cluster.0) {
+            cluster.barman_proxies.push(proxy);
+            cluster.archive_timeout = Some(source.archive_timeout);
+        }
+    }
+    resolved.sort_by_key(|source| source.cluster);
+    resolved
+}
+
+fn check_numbers(resolver: &mut Resolver<'_>, at: At<'_>, source: &description::BarmanSource) {
+    if source.recovery_window == 0 {
+        let message = "a recovery window of 0 days keeps nothing to restore";
+        let diagnostic =
+            Diagnostic::new(Code::NoRecoveryWindow, at.key("recovery_window"), message);
+        resolver
+            .report
+            .push(diagnostic.allowed_text("1 day or more"));
+    }
+    if source.recovery_window > 36_500 {
+        let message = format!(
+            "a recovery window of {} days is too long",
+            source.recovery_window
+        );
+        let diagnostic = Diagnostic::new(Code::OutOfRange, at.key("recovery_window"), message);
+        resolver
+            .report
+            .push(diagnostic.allowed_text("1 to 36500 days"));
+    }
+    if !(1..=86_400).contains(&source.archive_timeout) {
+        let message = format!(
+            "WAL can't be closed every {} seconds",
+            source.archive_timeout
+        );
+        let diagnostic = Diagnostic::new(Code::OutOfRange, at.key("archive_timeout"), message);
+        resolver
+            .report
+            .push(diagnostic.allowed_text("1 to 86400 seconds"));
+    }
+}
+
+/// Reports a schedule that cron can't read, and one that never fires.
+fn check_frequency(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) {
+    let fields: Vec<&str> = text.split(' ').filter(|field| !field.is_empty()).collect();
+    let legal = |c: char| c.is_ascii_digit() || matches!(c, '*' | ',' | '-' | '/');
+    let is_plain = fields.len() == 5 && fields.iter().all(|field| field.chars().all(legal));
+    let schedule = if is_plain {
+        fields.join(" ").parse::<Cron>().ok()
+    } else {
+        None
+    };
+    let Some(schedule) = schedule else {
+        let diagnostic = Diagnostic::new(Code::BadSchedule, at, "this is no schedule of cron");
+        let allowed = "minute (0-59), hour (0-23), day of month (1-31), month (1-12), day of week \
+                       (0-7), as numbers with `*`, `,`, `-` and `/`: `30 3 * * *`";
+        resolver.report.push(diagnostic.allowed_text(allowed));
+        return;
+    };
+    let start: DateTime<Utc> = DateTime::UNIX_EPOCH;
+    if schedule.find_next_occurrence(&start, true).is_err() {
+        let message = format!("`{text}` never fires: no month that it names has such a day");
+        let help = "name a day that exists; `0 3 28 2 *` fires every February";
+        resolver
+            .report
+            .push(Diagnostic::new(Code::ScheduleNeverFires, at, message).help(help));
+    }
+}
+
+fn check_twice<'d>(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &'d str, seen: &mut Seen<'d>) {
+    let at = at.key("cluster");
+    if let Some(first) = seen.clusters.get(cluster) {
+        let message = format!("cluster `{cluster}` is backed up already");
+        let diagnostic = Diagnostic::new(Code::BackedUpTwice, at, message)
+            .help("a cluster has one slot for one Barman source: take one of the two out")
+            .note_at(first.clone(), "the other source");
+        resolver.report.push(diagnostic);
+    } else {
+        seen.clusters.insert(cluster, at.to_pointer());
+    }
+}
+
+/// Checks what a backed up cluster must have.
+fn check_cluster(
+    resolver: &mut Resolver<'_>,
+    place: Place<'_>,
+    (source, id): (&description::BarmanSource, PatroniId),
+) {
+    let at = place.at.key("cluster");
+    let clusters = At::ROOT.key("patroni_clusters");
+    let entry = clusters.key(&source.cluster);
+    let Some(cluster) = resolver.description.patroni_clusters.get(&source.cluster) else {
+        return;
+    };
+    if cluster.barman_secret.is_none() && !resolver.has_failed(entry.key("barman_secret")) {
+        let message = format!(
+            "cluster `{}` is backed up but has no `barman_secret`",
+            source.cluster
+        );
+        let diagnostic = Diagnostic::new(Code::NoBarmanSecret, at, message)
+            .help("give the cluster a `barman_secret`: the password Barman logs in with")
+            .note(entry, "the cluster");
+        resolver.report.push(diagnostic);
+    }
+    let members = cluster.members.iter().chain(&cluster.read_replicas);
+    if members.into_iter().any(|member| member.host == "barman") {
+        let message = format!(
+            "member `barman` of cluster `{}` has a slot of that name, and Barman's slot is `barman`",
+            source.cluster
+        );
+        let diagnostic = Diagnostic::new(Code::SlotCollision, at, message)
+            .help("give the host another name")
+            .note(entry, "the cluster");
+        resolver.report.push(diagnostic);
+    }
+    let theirs = resolver.patroni_networks.get(id.0).copied();
+    if let (Some(ours), Some(theirs)) = (place.network, theirs)
+        && ours != theirs
+    {
+        let (ours, theirs) = (&resolver.model[ours].name, &resolver.model[theirs].name);
+        let message = format!(
+            "cluster `{}` is on network `{theirs}`, Barman server `{}` on `{ours}`",
+            source.cluster, place.name
+        );
+        let help = "a Barman server backs up clusters of its own network: add a server there";
+        let diagnostic = Diagnostic::new(Code::BarmanNetworksDiffer, at, message).help(help);
+        resolver.report.push(diagnostic);
+    }
+}
+
+/// Finds the proxy that a source reads through.
+fn proxy(
+    resolver: &mut Resolver<'_>,
+    place: Place<'_>,
+    (source, id): (&description::BarmanSource, PatroniId),
+) -> Option<EndpointId> {
+    let wanted = match &source.proxy {
+        Some(name) => resolver.host(place.at.key("proxy"), name)?,
+        None => place.host?,
+    };
+    let cluster = resolver.model.patroni_clusters.get(id.0)?;
+    let mut proxies = cluster.proxies.iter().copied();
+    let found = proxies.find(|proxy| resolver.model[*proxy].host == wanted);
+    let clusters = At::ROOT.key("patroni_clusters");
+    let entry = clusters.key(&source.cluster);
+    if found.is_some() || resolver.has_failed(entry.key("proxies")) {
+        return found;
+    }
+    let host = resolver.model[wanted].name.clone();
+    let known: Vec<String> = cluster
+        .proxies
+        .iter()
+        .map(|proxy| resolver.model[resolver.model[*proxy].host].name.clone())
+        .collect();
+    let message = format!("cluster `{}` has no proxy on `{host}`", source.cluster);
+    let help = format!("add `{host}` to the cluster's `proxies`, or name another here as `proxy`");
+    let written = place.at.key("proxy");
+    let at = if source.proxy.is_some() {
+        written
+    } else {
+        place.at
+    };
+    let diagnostic = Diagnostic::new(Code::NoBarmanProxy, at, message)
+        .help(help)
+        .allowed(known);
+    resolver.report.push(diagnostic.note(entry, "the cluster"));
+    None
+}

@@ -1,0 +1,119 @@
+//! etcd clusters.
+
+use std::collections::BTreeMap;
+
+use super::Resolver;
+use super::endpoint::{Claim, Kind};
+use crate::description::{self, InitialClusterState};
+use crate::model::{EtcdCluster, EtcdId, EtcdMember, HostId};
+use crate::name;
+use crate::pointer::At;
+use crate::report::{Code, Diagnostic};
+
+pub(super) fn resolve(resolver: &mut Resolver<'_>) {
+    let description = resolver.description;
+    for (name, cluster) in description.etcd_clusters.iter() {
+        let clusters = At::ROOT.key("etcd_clusters");
+        let at = clusters.key(name);
+        resolver.check_value(
+            Code::BadName,
+            at,
+            ("this etcd cluster's name", name::label(name)),
+        );
+        if let Some(image) = &cluster.image {
+            resolver.check(Code::BadImage, at.key("image"), name::image(image));
+        }
+        check_count(resolver, at, cluster);
+        let Some(network) = resolver.network(at, cluster.network.as_deref()) else {
+            continue;
+        };
+        resolver
+            .etcd_ids
+            .insert(name, EtcdId(resolver.model.etcd_clusters.len()));
+        resolver.etcd_networks.push(network);
+        let members = at.key("members");
+        let mut seen = BTreeMap::new();
+        let mut resolved = Vec::new();
+        for (index, member) in cluster.members.iter().enumerate() {
+            let at = members.index(index);
+            let written = (member.host.as_str(), member.is_object());
+            let Some(host) = placed_host(resolver, at, written, &mut seen) else {
+                continue;
+            };
+            let domain = resolver.domain(network);
+            let endpoint = resolver.claim(Claim {
+                kind: Kind::Etcd,
+                network,
+                host,
+                name: format!("etcd-{name}"),
+                hostname: member.hostname.as_deref(),
+                default_hostname: format!("{}.{name}-etcd.{domain}", member.host),
+                ip: member.ip.as_deref(),
+                groups: &member.groups,
+                own_group: Some(format!("etcd-{name}")),
+                at,
+            });
+            let joins = member.initial_cluster_state == InitialClusterState::Existing;
+            resolved.push((host, EtcdMember { endpoint, joins }));
+        }
+        resolved.sort_by_key(|(host, _)| *host);
+        resolver.model.etcd_clusters.push(EtcdCluster {
+            name: name.clone(),
+            members: resolved.into_iter().map(|(_, member)| member).collect(),
+            image: cluster.image.clone(),
+        });
+    }
+}
+
+/// Finds the host of one placement, and reports a host that was placed before.
+pub(super) fn placed_host(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    (name, is_object): (&str, bool),
+    seen: &mut BTreeMap<HostId, crate::pointer::Pointer>,
+) -> Option<HostId> {
+    let inner = at.key("host");
+    let place = if is_object { inner } else { at };
+    let host = resolver.host(place, name)?;
+    if let Some(first) = seen.get(&host) {
+        let message = format!("host `{name}` is listed twice");
+        let diagnostic = Diagnostic::new(Code::DuplicateMember, place, message)
+            .help("a host holds one of these at most; take one of the two out")
+            .note_at(first.clone(), "the first time");
+        resolver.report.push(diagnostic);
+        return None;
+    }
+    seen.insert(host, place.to_pointer());
+    Some(host)
+}
+
+fn check_count(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &description::EtcdCluster) {
+    let at = at.key("members");
+    let count = cluster.members.len();
+    if resolver.has_failed(at) || count % 2 == 1 {
+        return;
+    }
+    let joins = |member: &description::EtcdMember| {
+        member.initial_cluster_state == InitialClusterState::Existing
+    };
+    if count == 0 {
+        let help = "name three hosts";
+        let diagnostic = Diagnostic::new(Code::EvenQuorum, at, "an etcd cluster needs members");
+        resolver.report.push(diagnostic.help(help));
+    } else if cluster.members.iter().any(|member| joins(member)) {
+        let message = format!("{count} members survive no more losses than {}", count - 1);
+        let help = "go on to an odd number when this member has joined";
+        resolver
+            .report
+            .push(Diagnostic::new(Code::GrowingQuorum, at, message).help(help));
+    } else {
+        let message = format!(
+            "an etcd cluster of {count} survives no more losses than one of {}",
+            count - 1
+        );
+        let diagnostic = Diagnostic::new(Code::EvenQuorum, at, message);
+        resolver
+            .report
+            .push(diagnostic.allowed_text("an odd number of members: 3 or 5"));
+    }
+}

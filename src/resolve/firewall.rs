@@ -1,0 +1,401 @@
+//! Firewall rules and peers: what services need of each other, and what the user wrote.
+
+use std::collections::BTreeMap;
+
+use super::endpoint::Kind;
+use super::{Resolver, add_peer, add_rule};
+use crate::description::{self, FirewallProto};
+use crate::model::{EndpointId, FirewallRule, Model, NetworkId, PatroniId, Peer, Ports, Proto};
+use crate::name;
+use crate::pointer::At;
+use crate::report::{Code, Diagnostic};
+
+const POSTGRES: Ports = Ports::Range(5432, 5432);
+const PROXY: Ports = Ports::Range(5432, 5434);
+const PROXY_STATS: Ports = Ports::Range(7000, 7000);
+const PATRONI_API: Ports = Ports::Range(8008, 8008);
+const ETCD_CLIENT: Ports = Ports::Range(2379, 2379);
+const ETCD_PEER: Ports = Ports::Range(2380, 2380);
+
+pub(super) fn resolve(resolver: &mut Resolver<'_>) {
+    etcd(resolver);
+    patroni(resolver);
+    barman(resolver);
+    pods(resolver);
+    hosts(resolver);
+}
+
+fn tcp(ports: Ports, peer: Peer) -> FirewallRule {
+    FirewallRule {
+        ports,
+        proto: Proto::Tcp,
+        peer,
+    }
+}
+
+fn group(name: impl Into<String>) -> Peer {
+    Peer::Group(name.into())
+}
+
+fn inbound(model: &mut Model, id: EndpointId, rule: FirewallRule) {
+    if let Some(endpoint) = model.endpoints.get_mut(id.0) {
+        add_rule(&mut endpoint.inbound, rule);
+    }
+}
+
+fn outbound(model: &mut Model, id: EndpointId, rule: FirewallRule) {
+    if let Some(endpoint) = model.endpoints.get_mut(id.0) {
+        add_rule(&mut endpoint.outbound, rule);
+    }
+}
+
+fn peers(model: &mut Model, id: EndpointId, others: &[EndpointId]) {
+    if let Some(endpoint) = model.endpoints.get_mut(id.0) {
+        for other in others.iter().filter(|other| **other != id) {
+            add_peer(&mut endpoint.peers, *other);
+        }
+    }
+}
+
+/// etcd members talk to each other; Patroni members are clients.
+fn etcd(resolver: &mut Resolver<'_>) {
+    let mut clients: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for cluster in &resolver.model.patroni_clusters {
+        clients
+            .entry(cluster.etcd.0)
+            .or_default()
+            .push(format!("patroni-{}", cluster.name));
+    }
+    let model = &mut resolver.model;
+    for index in 0..model.etcd_clusters.len() {
+        let Some(cluster) = model.etcd_clusters.get(index) else {
+            continue;
+        };
+        let own = format!("etcd-{}", cluster.name);
+        let members: Vec<EndpointId> = cluster.members.iter().map(|it| it.endpoint).collect();
+        for member in &members {
+            for ports in [ETCD_CLIENT, ETCD_PEER] {
+                inbound(model, *member, tcp(ports, group(&own)));
+                outbound(model, *member, tcp(ports, group(&own)));
+            }
+            for client in clients.get(&index).into_iter().flatten() {
+                inbound(model, *member, tcp(ETCD_CLIENT, group(client)));
+            }
+            peers(model, *member, &members);
+        }
+    }
+}
+
+/// Members talk to each other and to etcd, proxies to members, clients to proxies.
+fn patroni(resolver: &mut Resolver<'_>) {
+    let description = resolver.description;
+    let model = &mut resolver.model;
+    for index in 0..model.patroni_clusters.len() {
+        let cluster = &model[PatroniId(index)];
+        let (own, proxy_group) = (
+            format!("patroni-{}", cluster.name),
+            format!("proxy-{}", cluster.name),
+        );
+        let members: Vec<EndpointId> = cluster.members.iter().map(|it| it.endpoint).collect();
+        let proxies = cluster.proxies.clone();
+        let etcd = model.etcd_clusters.get(cluster.etcd.0);
+        let etcd_group = etcd.map(|it| format!("etcd-{}", it.name));
+        let etcd: Vec<EndpointId> = etcd
+            .into_iter()
+            .flat_map(|it| &it.members)
+            .map(|it| it.endpoint)
+            .collect();
+        let Some(written) = description.patroni_clusters.get(&cluster.name) else {
+            continue;
+        };
+        for member in &members {
+            for ports in [POSTGRES, PATRONI_API] {
+                inbound(model, *member, tcp(ports, group(&own)));
+                inbound(model, *member, tcp(ports, group(&proxy_group)));
+                outbound(model, *member, tcp(ports, group(&own)));
+            }
+            for reader in &written.patroni_api_groups {
+                inbound(model, *member, tcp(PATRONI_API, group(reader)));
+            }
+            for etcd_group in &etcd_group {
+                outbound(model, *member, tcp(ETCD_CLIENT, group(etcd_group)));
+            }
+            peers(model, *member, &members);
+            peers(model, *member, &etcd);
+        }
+        for proxy in &proxies {
+            for client in &written.client_groups {
+                inbound(model, *proxy, tcp(PROXY, group(client)));
+                inbound(model, *proxy, tcp(PROXY_STATS, group(client)));
+            }
+            for reader in &written.patroni_api_groups {
+                inbound(model, *proxy, tcp(PROXY_STATS, group(reader)));
+            }
+            for ports in [POSTGRES, PATRONI_API] {
+                outbound(model, *proxy, tcp(ports, group(&own)));
+            }
+            peers(model, *proxy, &members);
+        }
+    }
+}
+
+/// Barman reads through the proxy of each of its sources.
+fn barman(resolver: &mut Resolver<'_>) {
+    let model = &mut resolver.model;
+    for index in 0..model.barman_servers.len() {
+        let Some(server) = model.barman_servers.get(index) else {
+            continue;
+        };
+        let (own, endpoint) = (format!("barman-{}", server.name), server.endpoint);
+        let sources: Vec<(PatroniId, EndpointId)> = server
+            .sources
+            .iter()
+            .map(|it| (it.cluster, it.proxy))
+            .collect();
+        for (cluster, proxy) in sources {
+            let cluster = format!("proxy-{}", model[cluster].name);
+            inbound(model, proxy, tcp(POSTGRES, group(&own)));
+            outbound(model, endpoint, tcp(POSTGRES, group(cluster)));
+            peers(model, endpoint, &[proxy]);
+        }
+    }
+}
+
+/// A pod talks to the proxies of the clusters it uses, and as its own rules say.
+fn pods(resolver: &mut Resolver<'_>) {
+    let description = resolver.description;
+    for index in 0..resolver.model.pods.len() {
+        let Some(pod) = resolver.model.pods.get(index) else {
+            continue;
+        };
+        let (endpoint, uses) = (pod.endpoint, pod.uses.clone());
+        let Some((name, written)) = description.pods.get_key_value(&pod.name) else {
+            continue;
+        };
+        let model = &mut resolver.model;
+        for (_, proxy) in uses {
+            let (pod_name, proxy_name) = (
+                model[endpoint].hostname.clone(),
+                model[proxy].hostname.clone(),
+            );
+            inbound(model, proxy, tcp(PROXY, Peer::Host(pod_name)));
+            outbound(model, endpoint, tcp(PROXY, Peer::Host(proxy_name)));
+            peers(model, endpoint, &[proxy]);
+        }
+        let pods = At::ROOT.key("pods");
+        let at = pods.key(name);
+        user_rules(resolver, at.key("firewall"), (endpoint, &written.firewall));
+    }
+}
+
+/// A host's own endpoint talks as its rules say.
+fn hosts(resolver: &mut Resolver<'_>) {
+    let description = resolver.description;
+    for index in 0..resolver.model.endpoints.len() {
+        if resolver
+            .endpoints
+            .get(index)
+            .is_none_or(|place| place.kind != Kind::Host)
+        {
+            continue;
+        }
+        let endpoint = &resolver.model[EndpointId(index)];
+        let host = resolver.model[endpoint.host].name.clone();
+        let network = resolver.model[endpoint.network].name.clone();
+        let written = description
+            .hosts
+            .get(&host)
+            .and_then(|it| it.endpoints.get(&network));
+        let Some(written) = written else { continue };
+        let hosts = At::ROOT.key("hosts");
+        let entry = hosts.key(&host);
+        let endpoints = entry.key("endpoints");
+        let at = endpoints.key(&network);
+        user_rules(
+            resolver,
+            at.key("firewall"),
+            (EndpointId(index), &written.firewall),
+        );
+    }
+}
+
+fn user_rules(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    (endpoint, firewall): (EndpointId, &description::Firewall),
+) {
+    for (key, rules) in [
+        ("inbound", &firewall.inbound),
+        ("outbound", &firewall.outbound),
+    ] {
+        let list = at.key(key);
+        for (index, written) in rules.iter().enumerate() {
+            let Some(rule) = user_rule(resolver, list.index(index), written) else {
+                continue;
+            };
+            if key == "inbound" {
+                inbound(&mut resolver.model, endpoint, rule);
+            } else {
+                outbound(&mut resolver.model, endpoint, rule);
+            }
+        }
+    }
+}
+
+fn user_rule(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    written: &description::FirewallRule,
+) -> Option<FirewallRule> {
+    let ports = super::pod::ports(resolver, at.key("port"), &written.port);
+    let proto = match written.proto {
+        FirewallProto::Tcp => Proto::Tcp,
+        FirewallProto::Udp => Proto::Udp,
+        FirewallProto::Icmp => Proto::Icmp,
+        FirewallProto::Any => Proto::Any,
+    };
+    let peer = match (&written.group, &written.host, &written.cidr) {
+        (Some(group), None, None) => resolver
+            .check_value(
+                Code::BadGroup,
+                at.key("group"),
+                ("this group", name::group(group)),
+            )
+            .then(|| Peer::Group(group.clone())),
+        (None, Some(host), None) if host == "any" => Some(Peer::Any),
+        (None, Some(host), None) => resolver
+            .check_value(
+                Code::BadHostname,
+                at.key("host"),
+                ("this host name", name::hostname(host)),
+            )
+            .then(|| Peer::Host(host.clone())),
+        (None, None, Some(cidr)) => {
+            super::host::cidr(resolver, at.key("cidr"), cidr).map(Peer::Cidr)
+        }
+        (None, None, None)
+        | (Some(_), Some(_), _)
+        | (Some(_), _, Some(_))
+        | (_, Some(_), Some(_)) => {
+            let message = "a firewall rule has exactly one of `group`, `host` and `cidr`";
+            let help = "write a rule for each: Nebula joins rules by OR, and fields of one by AND";
+            resolver
+                .report
+                .push(Diagnostic::new(Code::OneOf, at, message).help(help));
+            None
+        }
+    };
+    Some(FirewallRule {
+        ports: ports?,
+        proto,
+        peer: peer?,
+    })
+}
+
+/// Finds who exists on each network, and warns about rules that none of them can match.
+pub(super) fn warn_unmatched(resolver: &mut Resolver<'_>) {
+    let description = resolver.description;
+    let present = Present::new(&resolver.model);
+    for (name, pod) in description.pods.iter() {
+        let found = resolver
+            .model
+            .pods
+            .binary_search_by(|it| it.name.as_str().cmp(name));
+        let endpoint = found
+            .ok()
+            .and_then(|at| resolver.model.pods.get(at))
+            .map(|it| it.endpoint);
+        let Some(network) = endpoint.map(|id| resolver.model[id].network) else {
+            continue;
+        };
+        let pods = At::ROOT.key("pods");
+        let at = pods.key(name);
+        warn_rules(
+            resolver,
+            at.key("firewall"),
+            (&present, network, &pod.firewall),
+        );
+    }
+    for (name, host) in description.hosts.iter() {
+        let hosts = At::ROOT.key("hosts");
+        let entry = hosts.key(name);
+        let endpoints = entry.key("endpoints");
+        for (network_name, written) in host.endpoints.iter() {
+            let id = resolver.network_ids.get(network_name.as_str()).copied();
+            let Some(network) = id else { continue };
+            let at = endpoints.key(network_name);
+            warn_rules(
+                resolver,
+                at.key("firewall"),
+                (&present, network, &written.firewall),
+            );
+        }
+    }
+}
+
+/// Groups and host names by network.
+struct Present {
+    groups: std::collections::BTreeSet<(NetworkId, String)>,
+    hostnames: std::collections::BTreeSet<(NetworkId, String)>,
+}
+
+impl Present {
+    fn new(model: &Model) -> Self {
+        let groups = model.endpoints.iter().flat_map(|endpoint| {
+            endpoint
+                .groups
+                .iter()
+                .map(|group| (endpoint.network, group.clone()))
+        });
+        let hostnames = model
+            .endpoints
+            .iter()
+            .map(|endpoint| (endpoint.network, endpoint.hostname.clone()));
+        Self {
+            groups: groups.collect(),
+            hostnames: hostnames.collect(),
+        }
+    }
+}
+
+fn warn_rules(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    (present, network, firewall): (&Present, NetworkId, &description::Firewall),
+) {
+    for (key, rules) in [
+        ("inbound", &firewall.inbound),
+        ("outbound", &firewall.outbound),
+    ] {
+        let list = at.key(key);
+        for (index, rule) in rules.iter().enumerate() {
+            let at = list.index(index);
+            let cidr = resolver.model[network].cidr;
+            let (place, nobody) = match (&rule.group, &rule.host, &rule.cidr) {
+                (Some(group), _, _) if !present.groups.contains(&(network, group.clone())) => (
+                    "group",
+                    format!("no endpoint of this network has group `{group}`"),
+                ),
+                (_, Some(host), _)
+                    if host != "any" && !present.hostnames.contains(&(network, host.clone())) =>
+                {
+                    (
+                        "host",
+                        format!("no endpoint of this network is named `{host}`"),
+                    )
+                }
+                (_, _, Some(text)) => match text.parse::<ipnet::Ipv4Net>() {
+                    Ok(other) if !cidr.contains(&other) && !other.contains(&cidr) => (
+                        "cidr",
+                        format!("`{other}` is outside of the network's `{cidr}`"),
+                    ),
+                    Ok(_) | Err(_) => continue,
+                },
+                (Some(_) | None, Some(_) | None, None) => continue,
+            };
+            let help = "the rule never matches: take it out, or mend the name";
+            let diagnostic = Diagnostic::new(Code::UnmatchedRule, at.key(place), nobody);
+            resolver.report.push(diagnostic.help(help));
+        }
+    }
+}

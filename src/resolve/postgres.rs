@@ -1,0 +1,277 @@
+//! What a Patroni cluster says about `PostgreSQL` and about Patroni's own timing.
+
+use super::Resolver;
+use crate::description::{self, ParameterValue, SynchronousMode};
+use crate::model::{SecretId, Synchronous};
+use crate::name;
+use crate::pointer::At;
+use crate::report::{Code, Diagnostic};
+
+/// Parameters that Patroni or cops-gen set, or that would take the data away from them.
+const RESERVED_PARAMETERS: [&str; 22] = [
+    "archive_timeout",
+    "cluster_name",
+    "config_file",
+    "data_directory",
+    "external_pid_file",
+    "hba_file",
+    "hot_standby",
+    "ident_file",
+    "listen_addresses",
+    "port",
+    "primary_conninfo",
+    "primary_slot_name",
+    "promote_trigger_file",
+    "recovery_end_command",
+    "recovery_target_action",
+    "recovery_target_timeline",
+    "restore_command",
+    "standby_mode",
+    "synchronous_standby_names",
+    "trigger_file",
+    "unix_socket_directories",
+    "wal_log_hints",
+];
+
+/// Roles that the cluster makes for itself.
+const RESERVED_ROLES: [&str; 5] = [
+    "postgres",
+    "replicator",
+    "rewind",
+    "barman",
+    "streaming_barman",
+];
+
+const HBA_TYPES: [&str; 6] = [
+    "local",
+    "host",
+    "hostssl",
+    "hostnossl",
+    "hostgssenc",
+    "hostnogssenc",
+];
+
+pub(super) fn check(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    cluster: &description::PatroniCluster,
+) {
+    check_timing(resolver, at, cluster);
+    check_synchronous(resolver, at, cluster);
+    check_version(resolver, at, cluster);
+    check_config(
+        resolver,
+        at.key("postgres_config"),
+        &cluster.postgres_config,
+    );
+    for (key, image) in [
+        ("image", &cluster.image),
+        ("proxy_image", &cluster.proxy_image),
+    ] {
+        if let Some(image) = image {
+            resolver.check(Code::BadImage, at.key(key), name::image(image));
+        }
+    }
+    if !(1..=604_800).contains(&cluster.proxy_drain_timeout) {
+        let message = format!(
+            "{} seconds can't be waited for",
+            cluster.proxy_drain_timeout
+        );
+        let place = at.key("proxy_drain_timeout");
+        let diagnostic = Diagnostic::new(Code::OutOfRange, place, message);
+        resolver
+            .report
+            .push(diagnostic.allowed_text("1 to 604800 seconds"));
+    }
+}
+
+fn check_timing(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &description::PatroniCluster) {
+    let written = [
+        ("ttl", cluster.ttl, 20),
+        ("loop_wait", cluster.loop_wait, 1),
+        ("retry_timeout", cluster.retry_timeout, 3),
+    ];
+    for (key, seconds, least) in written {
+        if !(least..=86_400).contains(&seconds) {
+            let message = format!("`{key}` of {seconds} seconds is outside of Patroni's bounds");
+            let diagnostic = Diagnostic::new(Code::OutOfRange, at.key(key), message);
+            resolver
+                .report
+                .push(diagnostic.allowed_text(format!("{least} to 86400 seconds")));
+            return;
+        }
+    }
+    if written
+        .iter()
+        .any(|(key, _, _)| resolver.has_failed(at.key(key)))
+    {
+        return;
+    }
+    let needed = u64::from(cluster.loop_wait) + 2 * u64::from(cluster.retry_timeout);
+    if needed > u64::from(cluster.ttl) {
+        let message = format!(
+            "`ttl` of {} seconds is less than `loop_wait` + 2 × `retry_timeout` = {needed}",
+            cluster.ttl
+        );
+        let help = format!("set `ttl` to {needed} or more, or the other two lower");
+        resolver
+            .report
+            .push(Diagnostic::new(Code::TtlTooShort, at.key("ttl"), message).help(help));
+    }
+}
+
+fn check_synchronous(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    cluster: &description::PatroniCluster,
+) {
+    let wanted = match cluster.synchronous_mode {
+        None | Some(SynchronousMode::Off) => return,
+        Some(SynchronousMode::On) => "on",
+        Some(SynchronousMode::Quorum) => "quorum",
+    };
+    if cluster.members.len() >= 2 || resolver.has_failed(at.key("members")) {
+        return;
+    }
+    let message = format!(
+        "synchronous mode `{wanted}` needs two members, and there is {}",
+        cluster.members.len()
+    );
+    let help = "add a member, or write `\"synchronous_mode\": \"off\"`; read replicas are never \
+                synchronous";
+    let diagnostic = Diagnostic::new(Code::TooFewForSync, at.key("synchronous_mode"), message);
+    resolver
+        .report
+        .push(diagnostic.help(help).note(at.key("members"), "the members"));
+}
+
+fn check_version(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &description::PatroniCluster) {
+    let version = cluster.postgres_version;
+    let (allowed, fits) = if cluster.image.is_some() {
+        ("14 to 18", (14..=18).contains(&version))
+    } else {
+        (
+            "17, which Debian 13 has; 14 to 18 with an `image` of your own",
+            version == 17,
+        )
+    };
+    if !fits {
+        let message = format!("no image with PostgreSQL {version} can be made");
+        let place = at.key("postgres_version");
+        let diagnostic = Diagnostic::new(Code::UnsupportedPostgres, place, message);
+        resolver.report.push(diagnostic.allowed_text(allowed));
+    }
+}
+
+fn check_config(resolver: &mut Resolver<'_>, at: At<'_>, config: &description::PostgresConfig) {
+    let parameters = at.key("parameters");
+    for (name, value) in config.parameters.iter() {
+        let at = parameters.key(name);
+        resolver.check_value(
+            Code::BadName,
+            at,
+            ("this parameter's name", name::parameter(name)),
+        );
+        let lower = name.to_ascii_lowercase();
+        if RESERVED_PARAMETERS.contains(&lower.as_str()) || lower.starts_with("recovery_target") {
+            let message = format!("parameter `{name}` is not yours to set: Patroni lives by it");
+            let diagnostic = Diagnostic::new(Code::ReservedParameter, at, message).on_key();
+            resolver.report.push(diagnostic);
+        }
+        if let ParameterValue::Text(text) = value {
+            resolver.check(Code::BadCharacter, at, name::line(text));
+        }
+    }
+    let lines = at.key("pg_hba");
+    for (index, line) in config.pg_hba.iter().enumerate() {
+        let at = lines.index(index);
+        if !resolver.check(Code::BadCharacter, at, name::line(line)) {
+            continue;
+        }
+        let first = line.split_whitespace().next().unwrap_or_default();
+        if !HBA_TYPES.contains(&first) || line.ends_with('\\') {
+            let message = "this is no line of pg_hba.conf";
+            let diagnostic = Diagnostic::new(Code::BadHbaLine, at, message);
+            let allowed = "`TYPE DATABASE USER [ADDRESS] METHOD`, TYPE being `local`, `host`, \
+                           `hostssl`, `hostnossl`, `hostgssenc` or `hostnogssenc`";
+            resolver.report.push(diagnostic.allowed_text(allowed));
+        }
+    }
+}
+
+/// Returns how commits wait: what was written, else `on` from two members.
+pub(super) fn synchronous(cluster: &description::PatroniCluster) -> Synchronous {
+    match cluster.synchronous_mode {
+        Some(SynchronousMode::Off) => Synchronous::Off,
+        Some(SynchronousMode::On) => Synchronous::On,
+        Some(SynchronousMode::Quorum) => Synchronous::Quorum,
+        None if cluster.members.len() >= 2 => Synchronous::On,
+        None => Synchronous::Off,
+    }
+}
+
+/// Returns the user's parameters as JSON values.
+pub(super) fn parameters(
+    cluster: &description::PatroniCluster,
+) -> Vec<(String, serde_json::Value)> {
+    let value = |value: &ParameterValue| match value {
+        ParameterValue::Bool(is_on) => serde_json::Value::Bool(*is_on),
+        ParameterValue::Number(number) => serde_json::Value::Number(number.clone()),
+        ParameterValue::Text(text) => serde_json::Value::String(text.clone()),
+    };
+    let parameters = cluster.postgres_config.parameters.iter();
+    parameters
+        .map(|(name, written)| (name.clone(), value(written)))
+        .collect()
+}
+
+/// Checks roles and databases, and returns those that are right.
+#[expect(clippy::type_complexity, reason = "two lists that are made together")]
+pub(super) fn roles_and_databases(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    cluster: &description::PatroniCluster,
+) -> (Vec<(String, SecretId)>, Vec<(String, String)>) {
+    let mut roles = Vec::new();
+    let places = at.key("roles");
+    for (name, role) in cluster.roles.iter() {
+        let at = places.key(name);
+        resolver.check_value(
+            Code::BadName,
+            at,
+            ("this role's name", name::sql_identifier(name)),
+        );
+        if RESERVED_ROLES.contains(&name.as_str()) || name.starts_with("pg_") {
+            let message = format!("role `{name}` is the cluster's own");
+            let diagnostic = Diagnostic::new(Code::ReservedName, at, message).on_key();
+            resolver.report.push(diagnostic);
+        }
+        if let Some(secret) = resolver.secret(at.key("secret"), &role.secret) {
+            roles.push((name.clone(), secret));
+        }
+    }
+    let mut databases = Vec::new();
+    let places = at.key("databases");
+    for (name, database) in cluster.databases.iter() {
+        let at = places.key(name);
+        let what = ("this database's name", name::sql_identifier(name));
+        resolver.check_value(Code::BadName, at, what);
+        if ["postgres", "template0", "template1"].contains(&name.as_str()) {
+            let message = format!("database `{name}` is the cluster's own");
+            let diagnostic = Diagnostic::new(Code::ReservedName, at, message).on_key();
+            resolver.report.push(diagnostic);
+        }
+        let owner = database.owner.as_str();
+        let is_known = owner == "postgres" || cluster.roles.contains_key(owner);
+        if !is_known && !resolver.has_failed(places) {
+            let known = || cluster.roles.keys().map(String::as_str).chain(["postgres"]);
+            let message = format!("no role of this cluster is named `{owner}`");
+            let diagnostic = Diagnostic::new(Code::UnknownRole, at.key("owner"), message);
+            resolver
+                .report
+                .push(diagnostic.suggest(owner, known()).allowed(known()));
+        }
+        databases.push((name.clone(), owner.to_owned()));
+    }
+    (roles, databases)
+}
