@@ -4,6 +4,7 @@
 //! podman's own option. Each key knows its readers ([`key`]), [`can_carry`] says before what they can't transport, and
 //! [`Unit::push`] quotes the rest.
 
+mod carry;
 mod encode;
 pub mod key;
 pub mod known;
@@ -14,6 +15,7 @@ mod section;
 mod tests;
 mod value;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
@@ -24,7 +26,7 @@ use encode::{Expansion, StandIn};
 #[cfg(test)]
 use key::Encoding;
 
-pub use encode::{can_carry, can_carry_part, can_carry_words, can_carry_written};
+pub use carry::{can_carry, can_carry_part, can_carry_words, can_carry_written};
 pub use key::{
     BuildKey, ContainerKey, InstallKey, Key, NetworkKey, PodKey, QuadletKey, ServiceKey, TimerKey,
     UnitKey,
@@ -127,19 +129,22 @@ impl Unit {
     }
 
     fn line(&mut self, section: Section, key: &str, value: &str) -> &mut Self {
-        let line = format!("{key}={}", one_line(value));
+        let line = [key, "=", &one_line(value)].concat();
         self.lines.entry(section).or_default().push(line);
         self
     }
 }
 
 /// Makes a value that resolve should have refused harmless: it can't end or continue the line.
-fn one_line(value: &str) -> String {
+fn one_line(value: &str) -> Cow<'_, str> {
+    if !value.contains(is_line_breaking) && !value.ends_with('\\') {
+        return Cow::Borrowed(value);
+    }
     let mut line = value.replace(is_line_breaking, "\u{fffd}");
     if line.ends_with('\\') {
         line.push('\u{fffd}');
     }
-    line
+    Cow::Owned(line)
 }
 
 #[derive(Serialize)]

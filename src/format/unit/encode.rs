@@ -1,12 +1,9 @@
-//! Encodes values by the rule of their key's reader, and says what a reader can't carry.
-//!
-//! Encoding is total: what [`can_carry`] refuses is still written without breaking the line or the file.
+//! Encodes values by the rule of their key's reader. Encoding is total: nothing fails here.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::key::{Encoding, Flag, Key};
-use super::section::Section;
-use crate::format::template::is_line_breaking;
+use super::key::Encoding;
 
 /// Says whether systemd may expand specifiers and variables in a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,208 +44,40 @@ impl StandIn {
     }
 }
 
-/// The longest argument that Linux passes to a program, in bytes.
-const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
-
-/// Says whether `value`, pushed alone, arrives unchanged; the reason completes "the value …".
-pub fn can_carry<K: Key>(key: K, value: &str) -> Result<(), &'static str> {
-    can_carry_words(key, &[value])
-}
-
-/// Says whether `words`, pushed together, arrive unchanged; the reason completes "the value …".
-pub fn can_carry_words<K: Key, W: AsRef<str>>(key: K, words: &[W]) -> Result<(), &'static str> {
-    if words.is_empty() {
-        return Err("is empty, which would reset the key");
-    }
-    for word in words {
-        let word = word.as_ref();
-        carries_anywhere(word)?;
-        carries_encoded(key.encoding(), word)?;
-        carries_flag(key.flag(), word)?;
-        if K::SECTION == Section::Pod && word.contains('\u{80}') {
-            return Err("holds U+0080, which Quadlet breaks");
-        }
-    }
-    if key.encoding() == Encoding::JsonHealthCommand {
-        carries_health_command(words)?;
-    }
-    Ok(())
-}
-
-/// Says whether `part` fits as one part of a composed value: a side of a volume, a field of a secret.
-pub fn can_carry_part<K: Key>(key: K, part: &str) -> Result<(), &'static str> {
-    if part.is_empty() {
-        return Err("is empty");
-    }
-    can_carry(key, part)?;
-    match key.flag() {
-        Flag::Volume => refuse(
-            part,
-            |c| matches!(c, ':' | ','),
-            "holds `:` or `,`, which separate the parts",
-        ),
-        Flag::Secret => refuse(
-            part,
-            |c| matches!(c, ',' | '='),
-            "holds `,` or `=`, which separate the parts",
-        ),
-        Flag::Assignment => refuse(part, |c| c == '=', "holds `=`, which ends the name"),
-        Flag::Whole | Flag::Csv => Ok(()),
-    }
-}
-
-/// Says whether a line of a user's override can be written as it is.
-pub fn can_carry_written(value: &str) -> Result<(), &'static str> {
-    refuse(
-        value,
-        |c| c.is_control() && c != '\t',
-        "holds a control character",
-    )?;
-    refuse(value, is_noncharacter, NONCHARACTER)?;
-    if value.ends_with('\\') {
-        return Err("ends in `\\`, which would join it with the next line");
-    }
-    Ok(())
-}
-
-const NONCHARACTER: &str = "holds a Unicode noncharacter, for which systemd drops the line";
-
-fn carries_anywhere(word: &str) -> Result<(), &'static str> {
-    refuse(word, |c| c == '\0', "holds a NUL character")?;
-    refuse(word, is_noncharacter, NONCHARACTER)?;
-    if word.len() > LONGEST_ARGUMENT {
-        return Err("is longer than an argument of a program may be, 128 KiB");
-    }
-    Ok(())
-}
-
-fn carries_encoded(encoding: Encoding, word: &str) -> Result<(), &'static str> {
-    match encoding {
-        Encoding::JsonWords
-        | Encoding::JsonHealthCommand
-        | Encoding::LastWords
-        | Encoding::SystemdCommand => Ok(()),
-        Encoding::EachWords if word.is_empty() => Err("is empty, and Quadlet drops empty words"),
-        Encoding::EachWords => Ok(()),
-        Encoding::SystemdWords => refuse(
-            word,
-            |c| c.is_ascii_control() && !matches!(c, '\n' | '\t'),
-            "holds a control character, which systemd refuses",
-        ),
-        Encoding::Text => {
-            carries_one_line(word)?;
-            if word.starts_with('"') || word.ends_with('"') {
-                return Err("begins or ends with a double quote, which Quadlet removes");
-            }
-            Ok(())
-        }
-        Encoding::EachText | Encoding::Plain | Encoding::SystemdText => {
-            carries_one_line(word)?;
-            if word.trim() != word {
-                return Err("begins or ends with a blank, which its reader removes");
-            }
-            if word.ends_with('\\') {
-                return Err("ends in `\\`, which would join it with the next line");
-            }
-            Ok(())
-        }
-        Encoding::EachStrings | Encoding::SystemdStrings => carries_one_line(word),
-    }
-}
-
-fn carries_one_line(word: &str) -> Result<(), &'static str> {
-    if word.is_empty() {
-        return Err("is empty, which would reset the key");
-    }
-    if word == ";" {
-        return Err("is a lone `;`, which would end the command");
-    }
-    refuse(
-        word,
-        is_line_breaking,
-        "holds a newline or another control character, which its key can't carry",
-    )
-}
-
-fn carries_flag(flag: Flag, word: &str) -> Result<(), &'static str> {
-    match flag {
-        Flag::Whole | Flag::Secret => Ok(()),
-        Flag::Csv => refuse(
-            word,
-            |c| matches!(c, ',' | '"' | '\n' | '\r'),
-            "holds `,` or `\"`, where podman would split it",
-        ),
-        Flag::Assignment => match word.split_once('=') {
-            Some((name, _)) if !name.is_empty() && name.trim_start() == name => Ok(()),
-            Some(_) => Err("has an empty name, or one that begins with a blank"),
-            None => Err("is no assignment: it has no `=`"),
-        },
-        Flag::Volume => {
-            refuse(
-                word,
-                |c| c.is_whitespace() || matches!(c, '"' | '\'' | '\\'),
-                "holds a blank, a quote or a backslash, where Quadlet would break its mount dependency",
-            )?;
-            if word.split(':').count() > 3 {
-                return Err("has more than three parts between its `:`");
-            }
-            Ok(())
-        }
-    }
-}
-
-fn carries_health_command<W: AsRef<str>>(words: &[W]) -> Result<(), &'static str> {
-    let first = words.first().map_or("", AsRef::as_ref);
-    if words.len() > 1 && ["CMD", "CMD-SHELL", "NONE"].contains(&first.to_uppercase().as_str()) {
-        return Err("begins with a word that podman takes for the kind of the command");
-    }
-    Ok(())
-}
-
-fn refuse(
-    text: &str,
-    bad: impl Fn(char) -> bool,
-    reason: &'static str,
-) -> Result<(), &'static str> {
-    if text.chars().any(bad) {
-        Err(reason)
-    } else {
-        Ok(())
-    }
-}
-
-/// Says whether systemd counts `c` as no valid character of a unit file.
-pub(super) fn is_noncharacter(c: char) -> bool {
-    let code = u32::from(c);
-    (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
-}
-
 /// Returns the right sides of the lines that carry `words`.
 pub(super) fn lines(encoding: Encoding, words: &[&str], expansion: Expansion) -> Vec<String> {
-    let literal = |word: &str| match expansion {
-        Expansion::Off => double(encoding, word),
-        Expansion::On => word.to_owned(),
+    let doubles = match expansion {
+        Expansion::Off => doubled_by(encoding),
+        Expansion::On => "",
     };
-    let joined = |quote: fn(&str) -> String| {
-        let quoted: Vec<String> = words.iter().map(|word| quote(&literal(word))).collect();
-        vec![quoted.join(" ")]
+    let joined = |quote: fn(&str, &mut String)| {
+        let length: usize = words.iter().map(|word| word.len() + 8).sum();
+        let mut line = String::with_capacity(length);
+        for (index, word) in words.iter().enumerate() {
+            if index > 0 {
+                line.push(' ');
+            }
+            quote(&double(word, doubles), &mut line);
+        }
+        vec![line]
     };
     match encoding {
-        Encoding::Text => vec![protect(&literal(&words.join(" ")))],
-        Encoding::JsonWords => vec![literal(&json(words))],
+        Encoding::Text => vec![protect(&double(&words.join(" "), doubles))],
+        Encoding::JsonWords => vec![double(&json(words), doubles).into_owned()],
         Encoding::JsonHealthCommand => match words {
-            [shell] => vec![literal(&json(&["CMD-SHELL", shell]))],
-            _ => vec![literal(&json(words))],
+            [shell] => vec![double(&json(&["CMD-SHELL", shell]), doubles).into_owned()],
+            _ => vec![double(&json(words), doubles).into_owned()],
         },
-        Encoding::EachText => words.iter().map(|word| literal(word)).collect(),
-        Encoding::Plain | Encoding::SystemdText => vec![literal(&words.join(" "))],
+        Encoding::EachText => words
+            .iter()
+            .map(|word| double(word, doubles).into_owned())
+            .collect(),
+        Encoding::Plain | Encoding::SystemdText => {
+            vec![double(&words.join(" "), doubles).into_owned()]
+        }
         Encoding::EachStrings | Encoding::SystemdStrings => joined(quote_strings),
         Encoding::EachWords | Encoding::LastWords => {
-            let quoted: Vec<String> = words
-                .iter()
-                .map(|word| quote_words(&stand_in(&literal(word))))
-                .collect();
-            vec![quoted.join(" ")]
+            joined(|word, line| quote_words(&stand_in(word), line))
         }
         Encoding::SystemdWords | Encoding::SystemdCommand => joined(quote_words),
     }
@@ -270,21 +99,20 @@ pub(super) fn stand_ins(encoding: Encoding, words: &[&str]) -> Vec<StandIn> {
     empty.into_iter().chain(padding).collect()
 }
 
-fn stand_in(word: &str) -> String {
+fn stand_in(word: &str) -> Cow<'_, str> {
     match word {
-        "" => "${EMPTY}".to_owned(),
-        ";" => ";${EMPTY}".to_owned(),
-        _ => word.replace('\u{80}', "${U0080}"),
+        "" => Cow::Borrowed("${EMPTY}"),
+        ";" => Cow::Borrowed(";${EMPTY}"),
+        _ if word.contains('\u{80}') => Cow::Owned(word.replace('\u{80}', "${U0080}")),
+        _ => Cow::Borrowed(word),
     }
 }
 
-/// Doubles what systemd would expand: `%` everywhere, `$` in command lines.
-fn double(encoding: Encoding, word: &str) -> String {
+/// Returns the characters that systemd would expand: `%` everywhere, `$` in command lines.
+fn doubled_by(encoding: Encoding) -> &'static str {
     match encoding {
-        Encoding::Plain => word.to_owned(),
-        Encoding::SystemdText | Encoding::SystemdStrings | Encoding::SystemdWords => {
-            word.replace('%', "%%")
-        }
+        Encoding::Plain => "",
+        Encoding::SystemdText | Encoding::SystemdStrings | Encoding::SystemdWords => "%",
         Encoding::Text
         | Encoding::JsonWords
         | Encoding::JsonHealthCommand
@@ -292,8 +120,23 @@ fn double(encoding: Encoding, word: &str) -> String {
         | Encoding::EachStrings
         | Encoding::EachWords
         | Encoding::LastWords
-        | Encoding::SystemdCommand => word.replace('%', "%%").replace('$', "$$"),
+        | Encoding::SystemdCommand => "%$",
     }
+}
+
+/// Doubles each character of `doubles`.
+fn double<'w>(word: &'w str, doubles: &str) -> Cow<'w, str> {
+    if !word.contains(['%', '$']) {
+        return Cow::Borrowed(word);
+    }
+    let mut text = String::with_capacity(word.len() + 8);
+    for c in word.chars() {
+        text.push(c);
+        if doubles.contains(c) {
+            text.push(c);
+        }
+    }
+    Cow::Owned(text)
 }
 
 /// Wraps a whole text in the quotes that Quadlet takes off, where its end would be lost.
@@ -306,35 +149,38 @@ fn protect(text: &str) -> String {
 }
 
 /// Quotes a word for a reader that keeps backslashes: quotes of one kind protect the other.
-fn quote_strings(word: &str) -> String {
+fn quote_strings(word: &str, line: &mut String) {
     if is_bare(word) {
-        return word.to_owned();
+        line.push_str(word);
+        return;
     }
-    if !word.contains('"') {
-        return format!("\"{word}\"");
+    let quote = if word.contains('"') && !word.contains('\'') {
+        '\''
+    } else {
+        '"'
+    };
+    line.push(quote);
+    for c in word.chars() {
+        if c == quote {
+            line.push_str("\"'\"'\"");
+        } else {
+            line.push(c);
+        }
     }
-    if !word.contains('\'') {
-        return format!("'{word}'");
-    }
-    let pieces: Vec<String> = word
-        .split('"')
-        .map(|piece| format!("\"{piece}\""))
-        .collect();
-    pieces.join("'\"'")
+    line.push(quote);
 }
 
 /// Quotes a word for a reader that resolves C escapes.
-fn quote_words(word: &str) -> String {
+fn quote_words(word: &str, line: &mut String) {
     if is_bare(word) {
-        return word.to_owned();
+        line.push_str(word);
+        return;
     }
-    let mut quoted = String::with_capacity(word.len() + 2);
-    quoted.push('"');
+    line.push('"');
     for c in word.chars() {
-        push_escaped(&mut quoted, c);
+        push_escaped(line, c);
     }
-    quoted.push('"');
-    quoted
+    line.push('"');
 }
 
 fn is_bare(word: &str) -> bool {

@@ -188,7 +188,7 @@ fn next_word(text: &str, escapes: Escapes, bytes: Bytes) -> Option<(Vec<u8>, &st
     let mut quote = None;
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        rest = &rest[c.len_utf8()..];
+        rest = rest.get(c.len_utf8()..)?;
         match c {
             '\\' if escapes == Escapes::Resolved => rest = unescape(rest, &mut word, bytes)?,
             '"' | '\'' if quote.is_none() => quote = Some(c),
@@ -206,7 +206,7 @@ fn push(word: &mut Vec<u8>, c: char) {
 
 fn unescape<'t>(text: &'t str, word: &mut Vec<u8>, bytes: Bytes) -> Option<&'t str> {
     let kind = text.chars().next()?;
-    let rest = &text[kind.len_utf8()..];
+    let rest = text.get(kind.len_utf8()..)?;
     let digits = match kind {
         'x' => 2,
         'u' => 4,

@@ -60,7 +60,7 @@ proptest! {
     fn any_environment_value_arrives(value in ugly()) {
         let assignment = assign("NAME", &value);
         prop_assume!(can_carry(ContainerKey::Environment, &assignment).is_ok());
-        let lines = right_sides(ContainerKey::Environment, &[assignment.clone()]);
+        let lines = right_sides(ContainerKey::Environment, std::slice::from_ref(&assignment));
         let arguments = quadlet_words(&lines[0], Escapes::Resolved);
         prop_assert_eq!(started(&arguments), Some(vec![assignment]));
     }
@@ -149,7 +149,7 @@ proptest! {
 
 #[test]
 fn a_command_and_an_environment_value_carry_everything_but_nul_and_noncharacters() {
-    for c in ('\u{1}'..=char::MAX).filter(|c| !encode::is_noncharacter(*c)) {
+    for c in ('\u{1}'..=char::MAX).filter(|c| !carry::is_noncharacter(*c)) {
         let word = format!("a{c}");
         assert_eq!(can_carry(ContainerKey::Exec, &word), Ok(()), "{c:?}");
         assert_eq!(
