@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 /// All files of one host, and the table of its units.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bundle {
@@ -26,7 +28,8 @@ pub struct File {
 }
 
 /// What a change of files means to one unit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct UnitChange {
     /// Paths in the bundle whose change restarts the unit.
     pub restart: BTreeSet<String>,
@@ -39,7 +42,8 @@ pub struct UnitChange {
 }
 
 /// Who restarts a unit when its files changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnChange {
     /// A restart is safe unattended.
     #[default]

@@ -1,10 +1,13 @@
 //! cops-gen turns one JSON description of a PostgreSQL platform into static files per host.
 
 pub mod bundle;
+pub mod compare;
 pub mod decode;
 pub mod description;
+pub mod failure;
 pub mod format;
 pub mod lock;
+pub mod manifest;
 pub mod model;
 pub mod name;
 pub mod plan;
@@ -14,3 +17,4 @@ pub mod resolve;
 pub mod shorthand;
 pub mod source;
 pub mod unique_map;
+pub mod write;
