@@ -1,10 +1,28 @@
 //! Reads a JSON file into its type and finds every independent mistake in its shape at once.
+//!
+//! A good file is read by `serde_json` alone. A bad one is read again from its tree of values: each mistake is noted
+//! at its place, its value is left out, and reading starts over until what is left fits.
 
-use serde::de::DeserializeOwned;
+mod fault;
+mod syntax;
+mod walk;
+mod wording;
 
+use std::collections::BTreeSet;
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use self::fault::{Fault, Kind};
+use self::walk::Walk;
 use crate::pointer::Pointer;
-use crate::report::Report;
-use crate::source::Source;
+use crate::report::{Code, Diagnostic, Note, Report};
+use crate::source::{Source, tree};
+
+/// After so many mistakes reading stops: nobody reads more, and each costs another round.
+const MOST_MISTAKES: usize = 200;
+
+/// `serde_json` goes no deeper than this, and no description needs to.
+const MOST_LEVELS: usize = 126;
 
 /// What came out of reading a file.
 #[derive(Debug)]
@@ -15,14 +33,194 @@ pub struct Decoded<T> {
     pub report: Report,
     /// The places that were left out because something in them failed.
     pub failed: Vec<Pointer>,
+    /// The list elements among them, sorted: later elements of their lists have moved up in `value`.
+    moved_up: Vec<(Pointer, usize)>,
 }
 
-/// Reads `source`.
+impl<T> Decoded<T> {
+    /// Says whether what stands at `pointer` rests on a failed value: it holds one, or is part of one.
+    pub fn failed_under(&self, pointer: &Pointer) -> bool {
+        self.failed
+            .iter()
+            .any(|failed| failed.starts_with(pointer) || pointer.starts_with(failed))
+    }
+
+    /// Takes a later stage's report on `value` and makes it one on the file.
+    ///
+    /// What rests on a failed value is dropped, and the indices of lists with left-out elements are put right.
+    #[must_use]
+    pub fn settle(&self, mut report: Report) -> Report {
+        report.relocate(|pointer| self.written_at(pointer));
+        report.retain(|diagnostic| !self.failed_under(&diagnostic.pointer));
+        report
+    }
+
+    /// Returns where in the file the value stands that `value` has at `pointer`.
+    pub fn written_at(&self, pointer: &Pointer) -> Pointer {
+        let mut written = Pointer::default();
+        for segment in pointer.segments() {
+            let mut moved = self
+                .moved_up
+                .iter()
+                .filter(|(list, _)| *list == written)
+                .peekable();
+            let index = moved.peek().and_then(|_| segment.parse::<usize>().ok());
+            written = match index {
+                Some(index) => {
+                    let original = moved.fold(index, |at, (_, gone)| at + usize::from(*gone <= at));
+                    written.child(&original.to_string())
+                }
+                None => written.child(&segment),
+            };
+        }
+        written
+    }
+}
+
+/// Reads `source`; what is left out of the value is named, so that nobody reports it twice.
 pub fn decode<T: DeserializeOwned>(source: &Source) -> Decoded<T> {
-    let value = serde_json::from_str(source.text()).ok();
+    if let Some(offset) = source.broken_at() {
+        return fatal(syntax::not_utf8(offset));
+    }
+    let error = match serde_json::from_str(source.text()) {
+        Ok(value) => return success(value),
+        Err(error) => error,
+    };
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(source.text()) {
+        return fatal(syntax::diagnose(source, &error));
+    }
+    let (depth, node) = source.tree().deepest();
+    if depth > MOST_LEVELS {
+        return fatal(syntax::too_deep(source.mark(node, false)));
+    }
+    let mut salvage = Salvage::new(source);
+    let value = salvage.run();
+    if salvage.report.is_empty() {
+        // Our reader takes what serde_json's refuses. Believe the stricter one.
+        return fatal(syntax::other(source, &error));
+    }
+    salvage.finish(value)
+}
+
+fn success<T>(value: T) -> Decoded<T> {
     Decoded {
-        value,
+        value: Some(value),
         report: Report::default(),
         failed: Vec::new(),
+        moved_up: Vec::new(),
+    }
+}
+
+fn fatal<T>(diagnostic: Diagnostic) -> Decoded<T> {
+    let mut report = Report::default();
+    report.push(diagnostic);
+    Decoded {
+        value: None,
+        report,
+        failed: vec![Pointer::default()],
+        moved_up: Vec::new(),
+    }
+}
+
+/// Reads a file that has mistakes, round by round.
+struct Salvage<'a> {
+    source: &'a Source,
+    walk: Walk<'a>,
+    report: Report,
+}
+
+impl<'a> Salvage<'a> {
+    fn new(source: &'a Source) -> Self {
+        Self {
+            source,
+            walk: Walk::new(source),
+            report: Report::default(),
+        }
+    }
+
+    /// Returns what fits once all mistakes are left out.
+    fn run<T: DeserializeOwned>(&mut self) -> Option<T> {
+        for (second, first) in self.source.tree().duplicates(self.source.text()) {
+            self.report.push(self.duplicate(second, first));
+            self.walk.leave_out(second);
+        }
+        while self.report.errors() < MOST_MISTAKES {
+            let Err(fault) = self.walk.read::<T>() else {
+                return self.walk.read_whole().ok();
+            };
+            let (node, _) = fault.place.unwrap_or((tree::ROOT, false));
+            if !self.is_consequence(node, &fault.kind) {
+                self.report.push(self.diagnose(&fault));
+            }
+            if node == tree::ROOT || !self.walk.leave_out(node) {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Says whether a mistake is there only because something was left out, or would be cured with another.
+    fn is_consequence(&self, node: usize, kind: &Kind) -> bool {
+        match kind {
+            Kind::MissingField(field) => self
+                .walk
+                .left_out_children(node)
+                .any(|key| key == *field || Diagnostic::is_near(key, field)),
+            Kind::Malformed(_) | Kind::WrongLength { .. } => self.walk.has_left_out(node),
+            Kind::UnknownField { .. }
+            | Kind::UnknownVariant { .. }
+            | Kind::WrongType { .. }
+            | Kind::OutOfRange { .. } => false,
+        }
+    }
+
+    fn diagnose(&self, fault: &Fault) -> Diagnostic {
+        let (node, on_key) = fault.place.unwrap_or((tree::ROOT, false));
+        wording::diagnose(self.pointer(node), &fault.kind, on_key)
+    }
+
+    fn duplicate(&self, second: usize, first: usize) -> Diagnostic {
+        let key = self
+            .source
+            .tree()
+            .key(self.source.text(), second)
+            .unwrap_or_default();
+        let message = format!("the key `{key}` stands twice in one object");
+        let mut diagnostic =
+            Diagnostic::at_pointer(Code::DuplicateKey, self.pointer(second), message)
+                .on_key()
+                .on_span(self.source.mark(second, true));
+        diagnostic.notes.push(Note {
+            pointer: self.pointer(first),
+            message: "first written here".to_owned(),
+            span: Some(self.source.mark(first, true)),
+        });
+        diagnostic
+    }
+
+    fn pointer(&self, node: usize) -> Pointer {
+        self.source.tree().pointer(self.source.text(), node)
+    }
+
+    fn finish<T>(self, value: Option<T>) -> Decoded<T> {
+        let left_out: BTreeSet<usize> = self.walk.into_left_out();
+        let (tree, text) = (self.source.tree(), self.source.text());
+        let mut failed = Vec::new();
+        let mut moved_up = Vec::new();
+        for node in left_out {
+            failed.push(tree.pointer(text, node));
+            if let Some(element) = tree.get(node).filter(|_| tree.key(text, node).is_none()) {
+                moved_up.push((tree.pointer(text, element.parent), element.ordinal));
+            }
+        }
+        if value.is_none() {
+            failed.push(Pointer::default());
+        }
+        Decoded {
+            value,
+            report: self.report,
+            failed,
+            moved_up,
+        }
     }
 }

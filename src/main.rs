@@ -1,3 +1,12 @@
-//! The `cops-gen` program: see [`cops_gen`] for what it does.
+//! The `cops-gen` program: see the library's page for what it does.
 
-fn main() {}
+use std::process::ExitCode;
+
+use cops_gen::cli;
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        anstream::eprintln!("{panic}\nthis is a bug in cops-gen, please report it");
+    }));
+    cli::run().into()
+}

@@ -144,6 +144,11 @@ impl Diagnostic {
         }
     }
 
+    /// Says whether `candidate` would be suggested for `typed`.
+    pub(crate) fn is_near(typed: &str, candidate: &str) -> bool {
+        nearest(typed, [candidate]).is_some()
+    }
+
     /// Adds a second place.
     #[must_use]
     pub fn note(self, at: At<'_>, message: impl Into<String>) -> Self {

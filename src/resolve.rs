@@ -230,8 +230,13 @@ impl<'d> Resolver<'d> {
         found: Option<T>,
     ) -> Option<T> {
         if found.is_none() && !self.names.contains(section, name) {
-            let noun = section.noun();
-            let message = format!("no {noun} is named `{name}`");
+            let message = match entry(at) {
+                Some(who) => format!(
+                    "{who} names {} `{name}`, which is not described",
+                    section.noun()
+                ),
+                None => format!("no {} is named `{name}`", section.noun()),
+            };
             let diagnostic = Diagnostic::new(section.unknown(), at, message);
             self.report.push(if self.report.errors() < names::FEW {
                 let names = self.names.listed(section);
@@ -244,6 +249,22 @@ impl<'d> Resolver<'d> {
         }
         found
     }
+}
+
+/// Returns the kind and the name of the entry that `at` lies in.
+fn entry(at: At<'_>) -> Option<String> {
+    let pointer = at.to_pointer();
+    let mut segments = pointer.segments();
+    let kind = match segments.next()?.as_str() {
+        "networks" => "network",
+        "hosts" => "host",
+        "etcd_clusters" => "etcd cluster",
+        "patroni_clusters" => "Patroni cluster",
+        "barman_servers" => "Barman server",
+        "pods" => "pod",
+        _ => return None,
+    };
+    segments.next().map(|name| format!("{kind} `{name}`"))
 }
 
 /// Adds a rule once.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Resolver;
 use crate::description::{self, ContainerSecret, Volume};
+use crate::format::unit::{ContainerKey, can_carry, can_carry_words};
 use crate::model;
 use crate::model::{Container, SecretTarget, VolumeSource};
 use crate::name;
@@ -96,31 +97,44 @@ fn config_files(container: &description::Container) -> Vec<(String, Vec<(String,
 
 /// Checks texts that arrive unchanged, whatever they hold: only NUL can't be carried.
 fn check_texts(resolver: &mut Resolver<'_>, at: At<'_>, container: &description::Container) {
-    for (key, words) in [
-        ("entrypoint", &container.entrypoint),
-        ("command", &container.command),
-    ] {
-        let list = at.key(key);
-        for (index, word) in words.iter().enumerate() {
-            check_nul(resolver, list.index(index), word);
-        }
+    let words = at.key("entrypoint");
+    for (index, word) in container.entrypoint.iter().enumerate() {
+        check_text(
+            resolver,
+            words.index(index),
+            can_carry(ContainerKey::Exec, word),
+        );
+    }
+    if container.entrypoint.first().is_some_and(String::is_empty) {
+        resolver.error(
+            Code::BadCharacter,
+            words.index(0),
+            "an entrypoint needs a program",
+        );
+    } else if let Err(reason) = can_carry_words(ContainerKey::Entrypoint, &container.entrypoint)
+        && !container.entrypoint.is_empty()
+    {
+        check_text(resolver, words, Err(reason));
+    }
+    let words = at.key("command");
+    for (index, word) in container.command.iter().enumerate() {
+        check_text(
+            resolver,
+            words.index(index),
+            can_carry(ContainerKey::Exec, word),
+        );
     }
     let environment = at.key("environment");
     for (name, value) in container.environment.iter() {
-        check_nul(resolver, environment.key(name), value);
-    }
-    if let Some(first) = container.entrypoint.first()
-        && first.is_empty()
-    {
-        let list = at.key("entrypoint");
-        let message = "an entrypoint needs a program";
-        resolver.error(Code::BadCharacter, list.index(0), message);
+        let assignment = format!("{name}={value}");
+        let result = can_carry(ContainerKey::Environment, &assignment);
+        check_text(resolver, environment.key(name), result);
     }
 }
 
-fn check_nul(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) {
-    if text.contains('\0') {
-        let message = "this text holds NUL, which no program can be given";
+fn check_text(resolver: &mut Resolver<'_>, at: At<'_>, result: Result<(), &'static str>) {
+    if let Err(reason) = result {
+        let message = format!("no program can be given this text: it {reason}");
         resolver.error(Code::BadCharacter, at, message);
     }
 }
@@ -226,13 +240,9 @@ fn check_kernel(resolver: &mut Resolver<'_>, at: At<'_>, container: &description
         let at = sysctls.key(name);
         let what = ("this kernel parameter's name", name::sysctl(name));
         resolver.check_value(Code::BadName, at, what);
-        let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '\\');
-        if value.is_empty() || !value.chars().all(|c| is_plain(c) || c == ' ') {
-            let message = "Quadlet's `Sysctl=` can't carry this value";
-            let diagnostic = Diagnostic::new(Code::UncarriableValue, at, message);
-            resolver
-                .report
-                .push(diagnostic.allowed_text("ASCII without quotes and backslashes"));
+        if let Err(reason) = can_carry(ContainerKey::Sysctl, &format!("{name}={value}")) {
+            let message = format!("`Sysctl=` can't carry this value: it {reason}");
+            resolver.error(Code::UncarriableValue, at, message);
         }
     }
     if let Some(signal) = &container.reload_signal {

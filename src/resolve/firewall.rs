@@ -117,7 +117,7 @@ fn patroni(resolver: &mut Resolver<'_>) {
             for reader in &written.patroni_api_groups {
                 inbound(model, *member, tcp(PATRONI_API, group(reader)));
             }
-            for etcd_group in &etcd_group {
+            if let Some(etcd_group) = &etcd_group {
                 outbound(model, *member, tcp(ETCD_CLIENT, group(etcd_group)));
             }
             peers(model, *member, &members);

@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::pointer::Pointer;
+
 /// The number of the document's value, if there is one.
 pub(crate) const ROOT: usize = 0;
 
@@ -26,6 +28,8 @@ pub(crate) struct Node {
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     nodes: Vec<Node>,
+    /// How many values the deepest one is in, and its number.
+    deepest: (usize, usize),
     /// The keys that are written with escapes, without them.
     unescaped: BTreeMap<usize, String>,
     /// All numbers by parent, then key, then place: for binary search.
@@ -72,6 +76,30 @@ impl Tree {
         }
         let key = text.get(self.get(node)?.key.clone())?;
         key.strip_prefix('"')?.strip_suffix('"')
+    }
+
+    /// Returns how many values the deepest one is in, and its number.
+    pub(crate) fn deepest(&self) -> (usize, usize) {
+        self.deepest
+    }
+
+    /// Returns the number behind the last descendant of `node`.
+    pub(crate) fn after(&self, node: usize) -> usize {
+        self.get(node).map_or(node + 1, |node| node.after)
+    }
+
+    /// Returns the pointer of a value.
+    pub(crate) fn pointer(&self, text: &str, mut node: usize) -> Pointer {
+        let mut steps = Vec::new();
+        while let Some(value) = self.get(node).filter(|_| node != ROOT) {
+            let key = self.key(text, node).map(ToOwned::to_owned);
+            steps.push(key.unwrap_or_else(|| value.ordinal.to_string()));
+            node = value.parent;
+        }
+        steps
+            .iter()
+            .rev()
+            .fold(Pointer::default(), |at, step| at.child(step))
     }
 
     /// Returns the member or element of `node` that a pointer's segment means: of equal keys the first.
@@ -221,6 +249,7 @@ impl Scan<'_> {
             let read = serde_json::from_str(written).unwrap_or_else(|_| written.to_owned());
             self.tree.unescaped.insert(number, read);
         }
+        self.tree.deepest = self.tree.deepest.max((self.open.len(), number));
         self.tree.nodes.push(Node {
             parent,
             ordinal,

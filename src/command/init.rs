@@ -1,0 +1,42 @@
+//! `init`: writes a description that renders.
+
+use std::fs;
+
+use crate::cli::{Init, Outcome};
+use crate::failure::{Failure, Obstacle};
+use crate::{schema, write};
+
+const CLUSTER: &str = include_str!("../../tests/example/cluster.json");
+const LOCK: &str = include_str!("../../tests/example/cluster.lock.json");
+
+pub(crate) fn run(arguments: &Init) -> Outcome {
+    let dir = &arguments.dir;
+    let files = [
+        ("cluster.json", CLUSTER.to_owned()),
+        ("cluster.lock.json", LOCK.to_owned()),
+        ("cluster.schema.json", schema::text()),
+    ];
+    let standing: Vec<Failure> = files
+        .iter()
+        .map(|(name, _)| dir.join(name))
+        .filter(|path| path.symlink_metadata().is_ok())
+        .map(|path| Failure::ForeignFile {
+            path,
+            obstacle: Obstacle::File,
+        })
+        .collect();
+    if !standing.is_empty() {
+        return super::fail(&standing);
+    }
+    if let Err(error) = fs::create_dir_all(dir) {
+        return super::fail(&[Failure::write(dir, error)]);
+    }
+    for (name, text) in files {
+        if let Err(failure) = write::create_file(&dir.join(name), text.as_bytes()) {
+            return super::fail(&[failure]);
+        }
+        super::say(&format!("wrote {}", dir.join(name).display()));
+    }
+    super::say("now put your own hosts in, and run `cops-gen render` there");
+    Outcome::Yes
+}

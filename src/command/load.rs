@@ -1,0 +1,172 @@
+//! Reads the description and its lock file, and resolves them.
+
+use std::fs;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use crate::cli::{Format, Input, Options, Outcome, Terminal};
+use crate::decode::{Decoded, decode};
+use crate::description::Description;
+use crate::failure::Failure;
+use crate::lock::Lock;
+use crate::model::Model;
+use crate::pointer::At;
+use crate::report::{Code, Diagnostic, Report, human, json, short};
+use crate::resolve;
+use crate::source::Source;
+
+/// A description that was read.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// What it means; none when there are errors, which were said.
+    pub(crate) model: Option<Model>,
+    /// Where the lock file is, and what it is to hold.
+    pub(crate) lock_path: PathBuf,
+    /// The lock as it was on disk.
+    pub(crate) old_lock: Option<Lock>,
+    /// The lock with the entries that were missing.
+    pub(crate) lock: Lock,
+    /// The description's text.
+    pub(crate) source: Source,
+    /// What is wrong and what is worth a warning.
+    pub(crate) report: Report,
+}
+
+/// Reads and resolves. Errors are in the report; what can't be read is a failure.
+pub(crate) fn load(input: &Input, options: Options, terminal: Terminal) -> Result<Loaded, Outcome> {
+    let source = read_source(&input.cluster).map_err(|failure| super::fail(&[failure]))?;
+    let lock_path = lock_path(input)?;
+    let old_lock = read_lock(&lock_path, options, terminal)?;
+    let decoded: Decoded<Description> = decode(&source);
+    let mut report = decoded.report.clone();
+    let mut lock = old_lock.clone().unwrap_or_default();
+    let mut model = None;
+    if let Some(description) = &decoded.value {
+        check_version(&mut report, description.version);
+        let resolved = resolve::resolve(resolve::Input {
+            description,
+            source: &source,
+            failed: &decoded.failed,
+            lock: &lock,
+        });
+        report.extend(decoded.settle(resolved.report));
+        lock = resolved.lock;
+        model = resolved.model;
+    }
+    if input.locked && !report.has_errors() {
+        check_locked(&mut report, (&lock_path, old_lock.as_ref()), &lock);
+    }
+    if options.deny_warnings {
+        report.deny_warnings();
+    }
+    let model = model.filter(|_| !report.has_errors());
+    Ok(Loaded {
+        model,
+        lock_path,
+        old_lock,
+        lock,
+        source,
+        report,
+    })
+}
+
+fn read_source(path: &Path) -> Result<Source, Failure> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        read.map_err(|error| Failure::read("<stdin>", error))?;
+        return Ok(Source::new("<stdin>", bytes));
+    }
+    let bytes = fs::read(path).map_err(|error| Failure::read(path, error))?;
+    Ok(Source::new(path.display().to_string(), bytes))
+}
+
+fn lock_path(input: &Input) -> Result<PathBuf, Outcome> {
+    match &input.lock {
+        Some(path) => Ok(path.clone()),
+        None if input.cluster.as_os_str() == "-" => {
+            super::say(
+                "error: a description on standard input has no lock file beside it\n  = help: name \
+                 one with `--lock FILE`",
+            );
+            Err(Outcome::CouldNotTry)
+        }
+        None => Ok(input.cluster.with_extension("lock.json")),
+    }
+}
+
+fn read_lock(path: &Path, options: Options, terminal: Terminal) -> Result<Option<Lock>, Outcome> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(super::fail(&[Failure::read(path, error)])),
+    };
+    let source = Source::new(path.display().to_string(), bytes);
+    let decoded: Decoded<Lock> = decode(&source);
+    let mut report = decoded.report;
+    if let Some(lock) = &decoded.value {
+        check_version(&mut report, lock.version);
+    }
+    if report.has_errors() {
+        tell(&report, (&source, "nothing was written"), options, terminal);
+        return Err(Outcome::No);
+    }
+    Ok(decoded.value)
+}
+
+fn check_version(report: &mut Report, version: u32) {
+    if version != 1 {
+        let message = format!("version {version} is not known to this cops-gen");
+        let at = At::ROOT.key("version");
+        report.push(Diagnostic::new(Code::UnsupportedVersion, at, message).allowed_text("1"));
+    }
+}
+
+fn check_locked(report: &mut Report, (path, old): (&Path, Option<&Lock>), lock: &Lock) {
+    let name = path.file_name().unwrap_or_default().display();
+    let message = match old {
+        None => format!("the lock file `{name}` is missing"),
+        Some(old) if old == lock => return,
+        Some(old) => {
+            let changes = old.changes(lock);
+            let few = changes
+                .iter()
+                .take(3)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", ");
+            let more = changes.len().saturating_sub(3);
+            let rest = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            format!("the lock file `{name}` is stale: it needs to {few}{rest}")
+        }
+    };
+    let help = "run `cops-gen lock`, look at the difference, and commit it";
+    report.push(Diagnostic::new(Code::LockStale, At::ROOT, message).help(help));
+}
+
+/// Says what is in a report, if anything is.
+pub(crate) fn tell(
+    report: &Report,
+    (source, tail): (&Source, &str),
+    options: Options,
+    terminal: Terminal,
+) {
+    if report.is_empty() {
+        return;
+    }
+    let look = human::Look {
+        tail,
+        is_coloured: terminal.is_coloured,
+        width: terminal.width,
+    };
+    let text = match options.format {
+        Format::Human => human::render(report, source, look),
+        Format::Short => short::render(report, source),
+        Format::Json => json::render(report, source),
+    };
+    super::say(text.trim_end_matches('\n'));
+}

@@ -1,0 +1,180 @@
+//! `render`: writes one directory of files per host.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::load::{Loaded, load, tell};
+use crate::bundle::Bundle;
+use crate::cli::{Options, Outcome, Render, Terminal};
+use crate::model::Model;
+use crate::plan::{Plan, plan};
+use crate::write::{Changes, Scope, Wanted};
+use crate::{compare, lower, write};
+
+/// From so many hosts a terminal shows progress.
+const MANY_HOSTS: usize = 100;
+
+pub(crate) fn run(arguments: &Render, options: Options, terminal: Terminal) -> Outcome {
+    let loaded = match load(&arguments.input, options, terminal) {
+        Ok(loaded) => loaded,
+        Err(outcome) => return outcome,
+    };
+    let tail = if loaded.model.is_some() {
+        ""
+    } else {
+        "nothing was written"
+    };
+    tell(&loaded.report, (&loaded.source, tail), options, terminal);
+    let Some(model) = &loaded.model else {
+        return Outcome::No;
+    };
+    let scope = match scope(model, &arguments.hosts) {
+        Ok(scope) => scope,
+        Err(outcome) => return outcome,
+    };
+    let plan = plan(model);
+    let progress = progress(&scope, terminal);
+    let wanted = Wanted {
+        scope: &scope,
+        lower: |host: &str| {
+            progress.inc(1);
+            bundle(&plan, host)
+        },
+        operator: &BTreeMap::new(),
+    };
+    let outcome = if arguments.check {
+        check(arguments, &loaded, &wanted)
+    } else {
+        write(arguments, &loaded, wanted)
+    };
+    progress.finish_and_clear();
+    outcome.said()
+}
+
+/// What a run came to, to be said when the progress bar is gone.
+enum Said {
+    Summary(String),
+    Differences(Vec<String>),
+    Failed(Vec<crate::failure::Failure>),
+}
+
+impl Said {
+    fn said(self) -> Outcome {
+        match self {
+            Self::Summary(line) => {
+                super::say(&line);
+                Outcome::Yes
+            }
+            Self::Differences(lines) => {
+                let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+                match super::print(&text) {
+                    Outcome::Yes => Outcome::No,
+                    stop @ (Outcome::No | Outcome::CouldNotTry) => stop,
+                }
+            }
+            Self::Failed(failures) => super::fail(&failures),
+        }
+    }
+}
+
+fn bundle(plan: &Plan<'_>, host: &str) -> Bundle {
+    plan.host(host)
+        .map(|host| lower::lower(&host))
+        .unwrap_or_default()
+}
+
+/// Returns the hosts to write. A host that nobody described is a wrong argument.
+fn scope(model: &Model, wanted: &[String]) -> Result<Scope, Outcome> {
+    let all: BTreeSet<String> = model.hosts.iter().map(|host| host.name.clone()).collect();
+    if wanted.is_empty() {
+        return Ok(Scope::All(all));
+    }
+    for name in wanted.iter().filter(|name| !all.contains(*name)) {
+        super::say(&format!("error: no host is named `{name}`"));
+        let few: Vec<String> = all.iter().take(8).map(|name| format!("`{name}`")).collect();
+        let more = all.len().saturating_sub(few.len());
+        let rest = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        super::say(&format!("  = allowed: {}{rest}", few.join(", ")));
+        return Err(Outcome::CouldNotTry);
+    }
+    Ok(Scope::Hosts(wanted.iter().cloned().collect()))
+}
+
+fn progress(scope: &Scope, terminal: Terminal) -> ProgressBar {
+    let count = scope.hosts().len();
+    if !terminal.is_terminal || count < MANY_HOSTS {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(count as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} hosts {elapsed}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn check<L>(arguments: &Render, loaded: &Loaded, wanted: &Wanted<'_, L>) -> Said
+where
+    L: Fn(&str) -> Bundle + Sync,
+{
+    let differences = match compare::check(&arguments.out, wanted) {
+        Ok(differences) => differences,
+        Err(failures) => return Said::Failed(failures),
+    };
+    let mut lines = Vec::new();
+    if loaded.old_lock.as_ref() != Some(&loaded.lock) {
+        lines.push(format!("changed {}", loaded.lock_path.display()));
+    }
+    lines.extend(differences.iter().map(ToString::to_string));
+    if lines.is_empty() {
+        return Said::Summary(format!("{}: up to date", arguments.out.display()));
+    }
+    Said::Differences(lines)
+}
+
+fn write<L>(arguments: &Render, loaded: &Loaded, wanted: Wanted<'_, L>) -> Said
+where
+    L: Fn(&str) -> Bundle + Sync,
+{
+    let hosts = wanted.scope.hosts().len();
+    let prepared = match write::prepare(&arguments.out, wanted) {
+        Ok(prepared) => prepared,
+        Err(failures) => return Said::Failed(failures),
+    };
+    // The lock comes first: no file may use an address that isn't kept.
+    if loaded.old_lock.as_ref() != Some(&loaded.lock)
+        && let Err(failure) =
+            write::replace_file(&loaded.lock_path, loaded.lock.to_text().as_bytes())
+    {
+        return Said::Failed(vec![failure]);
+    }
+    match prepared.commit() {
+        Ok(changes) => Said::Summary(summary(arguments, hosts, &changes)),
+        Err(failure) => Said::Failed(vec![failure]),
+    }
+}
+
+fn summary(arguments: &Render, hosts: usize, changes: &Changes) -> String {
+    let out = arguments.out.display();
+    let host_word = if hosts == 1 { "host" } else { "hosts" };
+    let mut line = format!(
+        "{out}: {hosts} {host_word}, {} files written, {} removed, {} unchanged",
+        changes.files_written,
+        changes.removed.len(),
+        changes.unchanged
+    );
+    for path in &changes.kept_foreign {
+        line.push_str("\nnote: kept a file that isn't ours: ");
+        line.push_str(path);
+    }
+    if changes.unfinished {
+        line.push_str(
+            "\nnote: an earlier run was killed; hosts that were not named still wait for it",
+        );
+    }
+    line
+}
