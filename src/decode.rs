@@ -167,10 +167,11 @@ impl<'a> Salvage<'a> {
                 .left_out_children(node)
                 .any(|key| key == *field || Diagnostic::is_near(key, field)),
             Kind::Malformed(_) | Kind::WrongLength { .. } => self.walk.has_left_out(node),
-            Kind::UnknownField { .. }
-            | Kind::UnknownVariant { .. }
-            | Kind::WrongType { .. }
-            | Kind::OutOfRange { .. } => false,
+            // A variant's only field was left out.
+            Kind::WrongType { .. } => self.walk.left_out_children(node).next().is_some(),
+            Kind::UnknownField { .. } | Kind::UnknownVariant { .. } | Kind::OutOfRange { .. } => {
+                false
+            }
         }
     }
 
@@ -224,3 +225,6 @@ impl<'a> Salvage<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,55 @@
-//! stub
+//! Lowers what a host runs to files as bytes. Knows file formats; nothing here can fail.
+
+mod barman;
+mod etcd;
+mod haproxy;
+mod host;
+mod images;
+mod nebula;
+mod output;
+mod overrides;
+mod part;
+mod path;
+mod patroni;
+mod pod;
+#[cfg(test)]
+mod sample;
+mod secrets;
+#[cfg(test)]
+mod tests;
+mod unit;
+mod user;
+
 use crate::bundle::Bundle;
-use crate::plan::HostPlan;
-/// stub
-pub fn lower(plan: &HostPlan<'_>) -> Bundle {
-    Bundle {
-        host: plan.name.to_owned(),
-        podman_version: plan.podman_version.to_string(),
-        ..Bundle::default()
+use crate::plan::{HostPlan, PodPlan};
+use output::Output;
+use part::Part;
+
+/// Returns all files of a host, and what a change of each means to its units.
+pub fn lower(plan: &HostPlan) -> Bundle {
+    let HostPlan {
+        name,
+        arch: _,
+        podman_version,
+        underlay_subnet: _,
+        underlay_address: _,
+        endpoints,
+        pods,
+        secrets: _,
+        overrides,
+    } = plan;
+    let mut output = Output::default();
+    (*name).clone_into(&mut output.bundle.host);
+    output.bundle.podman_version = podman_version.to_string();
+    let parts: Vec<(&PodPlan, Part)> = pods.iter().map(|pod| (pod, pod::part(plan, pod))).collect();
+    host::lower(&mut output, plan, &parts);
+    secrets::lower(&mut output, plan);
+    for endpoint in endpoints {
+        nebula::lower_host_endpoint(&mut output, plan, endpoint);
     }
+    for (pod, part) in &parts {
+        pod::lower(&mut output, plan, (pod, part));
+    }
+    overrides::lower(&mut output, overrides);
+    output.bundle
 }

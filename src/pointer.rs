@@ -19,6 +19,7 @@ impl<'a> At<'a> {
     pub const ROOT: At<'static> = At { last: None };
 
     /// Goes down to the member `key` of an object.
+    #[must_use]
     pub fn key(&'a self, key: &'a str) -> At<'a> {
         At {
             last: Some((self, Step::Key(key))),
@@ -26,6 +27,7 @@ impl<'a> At<'a> {
     }
 
     /// Goes down to the element `index` of a list.
+    #[must_use]
     pub fn index(&'a self, index: usize) -> At<'a> {
         At {
             last: Some((self, Step::Index(index))),

@@ -78,19 +78,27 @@ struct Spot<'a> {
     before: &'a str,
     rest: &'a str,
     offset: usize,
+    /// The text up to where it stopped, without going back to the start of a word.
+    stop: &'a str,
 }
 
 impl<'a> Spot<'a> {
     fn new(source: &'a Source, offset: usize) -> Self {
         let text = source.text();
-        // It stops behind a bad word as well as at its first letter: go back to the word's start.
-        let head = text.get(..offset).unwrap_or_default();
-        let offset = head.trim_end_matches(is_word).len();
+        // It may stop inside a bad word: go back to the word's start.
+        let (head, tail) = text.split_at_checked(offset).unwrap_or((text, ""));
+        let is_inside = tail.starts_with(is_word);
+        let offset = if is_inside {
+            head.trim_end_matches(is_word).len()
+        } else {
+            head.len()
+        };
         let (before, rest) = text.split_at_checked(offset).unwrap_or((text, ""));
         Self {
             before,
             rest,
             offset,
+            stop: head,
         }
     }
 
@@ -145,6 +153,11 @@ impl<'a> Spot<'a> {
 
     /// Tells common mistakes by the character that stands there.
     fn character(&self) -> Option<Found> {
+        let comma = self.before.trim_end().strip_suffix(',').map(str::len);
+        if let Some(comma) = comma.filter(|_| self.rest.starts_with(['}', ']'])) {
+            let message = "JSON allows no comma behind the last entry";
+            return Some(Found::new(message, comma..comma + 1).help("remove the comma"));
+        }
         let comment = ["//", "/*", "#"]
             .iter()
             .any(|start| self.rest.starts_with(start))
@@ -170,14 +183,6 @@ impl<'a> Spot<'a> {
 
     fn by_message(&self, message: &str) -> Option<Found> {
         let found = match message {
-            "trailing comma" => {
-                let comma = self.before.trim_end().len().saturating_sub(1);
-                Found::new(
-                    "JSON allows no comma behind the last entry",
-                    comma..comma + 1,
-                )
-                .help("remove the comma")
-            }
             "key must be a string" => {
                 Found::new("JSON wants every key in double quotes", self.whole())
             }
@@ -196,10 +201,11 @@ impl<'a> Spot<'a> {
                 self.whole(),
             ),
             other if other.starts_with("control character") => {
-                let length = self.before.trim_end_matches('\n').len();
+                // Here it stops before the character, elsewhere behind it.
+                let end = self.stop.len() + 1;
                 Found::new(
                     "a string can't hold a line break or control character",
-                    length..length,
+                    end..end + 1,
                 )
                 .help("write a line break as `\\n`, a tab as `\\t`")
             }

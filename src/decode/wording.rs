@@ -7,22 +7,22 @@ use crate::report::{Code, Diagnostic};
 /// Makes the diagnostic for a mistake at `pointer`.
 pub(super) fn diagnose(pointer: Pointer, kind: &Kind, on_key: bool) -> Diagnostic {
     let who = who(&pointer);
+    // An unknown field or variant is a key: the sentence is about the object around it.
+    let around = pointer.parent().filter(|_| on_key);
+    let owner = around.map_or_else(|| who.clone(), |around| self::who(&around));
     let diagnostic = match kind {
         Kind::MissingField(field) => {
             let message = format!("{who} lacks the field `{field}`");
             return Diagnostic::at_pointer(Code::MissingField, pointer, message).on_key();
         }
         Kind::UnknownField { field, allowed } => {
-            let owner = pointer
-                .parent()
-                .map_or_else(|| who.clone(), |parent| self::who(&parent));
             let message = format!("{owner} has no field `{field}`");
             Diagnostic::at_pointer(Code::UnknownField, pointer, message)
                 .allowed(allowed.iter().copied())
                 .suggest(field, allowed.iter().copied())
         }
         Kind::UnknownVariant { variant, allowed } => {
-            let message = format!("{who} can't be `{variant}`");
+            let message = format!("{owner} can't be `{variant}`");
             Diagnostic::at_pointer(Code::UnknownVariant, pointer, message)
                 .allowed(allowed.iter().copied())
                 .suggest(variant, allowed.iter().copied())
@@ -61,8 +61,8 @@ fn who(pointer: &Pointer) -> String {
     let mut segments = pointer.segments().rev();
     match (segments.next(), segments.next()) {
         (None, _) => "the file".to_owned(),
-        (Some(last), Some(list)) if last.bytes().all(|byte| byte.is_ascii_digit()) => {
-            format!("an element of `{list}`")
+        (Some(last), Some(parent)) if last.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("an element of `{parent}`")
         }
         (Some(last), _) => format!("`{last}`"),
     }

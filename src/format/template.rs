@@ -38,6 +38,24 @@ macro_rules! templates {
 templates! {
     /// Any Quadlet or systemd unit, from encoded lines.
     QuadletUnit = "quadlet/unit.tera",
+    /// One cluster that Barman backs up.
+    BarmanServer = "barman/server.tera",
+    /// When Barman does what.
+    BarmanCrontab = "barman/crontab.tera",
+    /// What may enter and leave a pod's network namespace.
+    Egress = "nebula/egress.nft.tera",
+    /// A proxy of a Patroni cluster.
+    Haproxy = "haproxy/haproxy.tera",
+    /// How the image of Barman is built.
+    ImageBarman = "images/barman.tera",
+    /// How the image of Patroni is built.
+    ImagePatroni = "images/patroni.tera",
+    /// Roles, passwords and databases of a Patroni cluster.
+    PatroniReconcile = "patroni/reconcile.tera",
+    /// Data directories.
+    Tmpfiles = "host/tmpfiles.tera",
+    /// The host's rules for its pods' UDP ports.
+    Underlay = "host/underlay.nft.tera",
 }
 
 static TERA: LazyLock<Tera> = LazyLock::new(|| {

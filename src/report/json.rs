@@ -7,7 +7,7 @@ use super::{Note, Report};
 use crate::source::Source;
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct Object<'a> {
     severity: &'a str,
     code: &'a str,
     message: &'a str,
@@ -20,11 +20,11 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     allowed_text: Option<&'a str>,
     help: Option<&'a str>,
-    notes: Vec<NoteLine<'a>>,
+    notes: Vec<NoteObject<'a>>,
 }
 
 #[derive(Serialize)]
-struct NoteLine<'a> {
+struct NoteObject<'a> {
     message: &'a str,
     line: usize,
     column: usize,
@@ -36,7 +36,7 @@ struct NoteLine<'a> {
 pub fn render(report: &Report, source: &Source) -> String {
     let mut text = String::new();
     for (span, diagnostic) in sorted(report, source) {
-        let line = Line {
+        let object = Object {
             severity: diagnostic.severity.as_str(),
             code: diagnostic.code.as_str(),
             message: &diagnostic.message,
@@ -51,19 +51,19 @@ pub fn render(report: &Report, source: &Source) -> String {
             notes: diagnostic
                 .notes
                 .iter()
-                .map(|note| note_line(note, source))
+                .map(|note| note_object(note, source))
                 .collect(),
         };
         // Strings and numbers always serialize.
-        text.push_str(&serde_json::to_string(&line).unwrap_or_default());
+        text.push_str(&serde_json::to_string(&object).unwrap_or_default());
         text.push('\n');
     }
     text
 }
 
-fn note_line<'a>(note: &'a Note, source: &Source) -> NoteLine<'a> {
+fn note_object<'a>(note: &'a Note, source: &Source) -> NoteObject<'a> {
     let span = note_span(note, source);
-    NoteLine {
+    NoteObject {
         message: &note.message,
         line: span.line,
         column: span.column,

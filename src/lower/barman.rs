@@ -1,0 +1,308 @@
+//! A Barman server: streaming only, through proxies, run by a crontab of its own without root.
+//!
+//! <https://docs.pgbarman.org/release/3.13.3/user_guide/configuration.html>; nothing here is newer than Barman 3.13.
+
+use serde::Serialize;
+
+use crate::bundle::File;
+use crate::format::template::{Line, Template, render};
+use crate::plan::{BarmanPlan, Compression, HostPlan, PodPlan, SecretTarget, SourcePlan};
+
+use super::images::{self, POSTGRES_UID};
+use super::part::{
+    ConfigChange, ConfigDirectory, ContainerPart, DataDirectory, Part, Relabel, VolumePart,
+    config_path, script, text,
+};
+
+const CONFIG: &str = "/etc/barman";
+const HOME: &str = "/var/lib/barman";
+const DATA: &str = "/var/containerops/data/barman";
+/// The same path in the container as on the host: Barman writes absolute paths into what it restores.
+const RESTORED: &str = "/var/containerops/data/barman_restored";
+const PASSFILE: &str = "/run/secrets/passfile";
+
+/// Lowers one Barman server.
+pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &BarmanPlan) -> Part {
+    let BarmanPlan {
+        compression,
+        sources,
+        passfile_secret,
+        postgres_version,
+        image,
+    } = plan;
+    let provided = images::barman(*image, *postgres_version);
+    let path = config_path(&pod.name, "main");
+    let mut files = provided.files;
+    files.extend(config_files(
+        &path,
+        sources,
+        *compression,
+        *postgres_version,
+    ));
+
+    let mut container = ContainerPart::new("main", provided.image);
+    container.entrypoint = vec!["python3".to_owned()];
+    container.command = vec![format!("{CONFIG}/crond.py"), format!("{CONFIG}/crontab")];
+    container.user = Some((POSTGRES_UID, POSTGRES_UID));
+    container.environment = vec![
+        ("HOME".to_owned(), HOME.to_owned()),
+        ("TZ".to_owned(), "UTC".to_owned()),
+    ];
+    container.secrets = vec![(passfile_secret.clone(), passfile())];
+    container.volumes = vec![
+        volume(DATA, HOME, Relabel::Private),
+        volume(RESTORED, RESTORED, Relabel::Shared),
+    ];
+    // Barman reads its config anew at each run, and crond.py the crontab each minute. A changed crond.py waits for the
+    // next start: restarting for it would break off a backup.
+    container.config = vec![ConfigDirectory {
+        path,
+        mount: CONFIG.to_owned(),
+        on_change: ConfigChange::Nothing,
+    }];
+    container.drops_capabilities = true;
+    container.is_read_only = true;
+    // Barman's processes outlive the `barman cron` that started them; something must reap them.
+    container.runs_init = true;
+    container.stop_timeout_secs = 30;
+    Part {
+        containers: vec![container],
+        files,
+        directories: vec![directory(DATA), directory(RESTORED)],
+        shm_size_mib: None,
+        add_hosts: Vec::new(),
+        builds: provided.builds,
+    }
+}
+
+fn passfile() -> SecretTarget {
+    SecretTarget::Mount {
+        path: PASSFILE.to_owned(),
+        uid: POSTGRES_UID,
+        gid: POSTGRES_UID,
+        mode: 0o400,
+    }
+}
+
+fn volume(source: &str, mount: &str, relabel: Relabel) -> VolumePart {
+    VolumePart {
+        source: source.to_owned(),
+        mount: mount.to_owned(),
+        is_read_only: false,
+        relabel,
+    }
+}
+
+fn directory(path: &str) -> DataDirectory {
+    DataDirectory {
+        path: path.to_owned(),
+        mode: 0o700,
+        uid: POSTGRES_UID,
+        gid: POSTGRES_UID,
+    }
+}
+
+fn config_files(
+    path: &str,
+    sources: &[SourcePlan],
+    compression: Compression,
+    postgres_version: u16,
+) -> Vec<(String, File)> {
+    let crontab = Crontab {
+        sources: sources.iter().map(scheduled).collect(),
+    };
+    let mut files = vec![
+        (
+            "barman.conf".to_owned(),
+            text(include_str!("../../templates/barman/barman.conf")),
+        ),
+        (
+            "crontab".to_owned(),
+            text(render(Template::BarmanCrontab, &crontab)),
+        ),
+        (
+            "crond.py".to_owned(),
+            text(include_str!("../../templates/barman/crond.py")),
+        ),
+        (
+            "first-backup.sh".to_owned(),
+            script(include_str!("../../templates/barman/first-backup.sh")),
+        ),
+    ];
+    files.extend(sources.iter().map(|source| {
+        let server = server(source, compression, postgres_version);
+        let name = format!("barman.d/{}.conf", source.cluster);
+        (name, text(render(Template::BarmanServer, &server)))
+    }));
+    files
+        .into_iter()
+        .map(|(name, file)| (format!("{path}/{name}"), file))
+        .collect()
+}
+
+/// The fields of `crontab.tera`.
+#[derive(Serialize)]
+struct Crontab {
+    sources: Vec<Scheduled>,
+}
+
+/// When one cluster is backed up.
+#[derive(Serialize)]
+struct Scheduled {
+    cluster: Line,
+    frequency: Line,
+}
+
+fn scheduled(source: &SourcePlan) -> Scheduled {
+    Scheduled {
+        cluster: Line::of(source.cluster),
+        frequency: Line::of(source.frequency),
+    }
+}
+
+/// The fields of `server.tera`.
+#[derive(Serialize)]
+struct Server {
+    cluster: Line,
+    proxy: Line,
+    conninfo: String,
+    bin_dir: String,
+    compressions: Vec<&'static str>,
+    recovery_window: u32,
+    minimum_redundancy: u32,
+    last_backup_maximum_age: &'static str,
+    last_wal_maximum_age: &'static str,
+}
+
+fn server(source: &SourcePlan, compression: Compression, client_version: u16) -> Server {
+    let SourcePlan {
+        cluster,
+        proxy,
+        frequency,
+        minimum_redundancy,
+        recovery_window,
+        // The newest client programs read every older server.
+        postgres_version: _,
+    } = source;
+    Server {
+        cluster: Line::of(cluster),
+        proxy: Line::of(proxy),
+        conninfo: format!(
+            "passfile={PASSFILE} connect_timeout=10 \
+             keepalives_idle=30 keepalives_interval=5 keepalives_count=3 tcp_user_timeout=20000"
+        ),
+        bin_dir: format!("/usr/lib/postgresql/{client_version}/bin"),
+        compressions: compression_name(compression).into_iter().collect(),
+        recovery_window: *recovery_window,
+        minimum_redundancy: *minimum_redundancy,
+        last_backup_maximum_age: maximum_age(frequency),
+        last_wal_maximum_age: "1 DAYS",
+    }
+}
+
+fn compression_name(compression: Compression) -> Option<&'static str> {
+    match compression {
+        Compression::None => None,
+        Compression::Gzip => Some("gzip"),
+        Compression::Bzip2 => Some("bzip2"),
+        Compression::Xz => Some("xz"),
+        Compression::Zstd => Some("zstd"),
+        Compression::Lz4 => Some("lz4"),
+    }
+}
+
+/// Returns an age that the newest backup never reaches while each one of `frequency` succeeds and takes less than a day.
+fn maximum_age(frequency: &str) -> &'static str {
+    let mut fields = frequency
+        .split_whitespace()
+        .skip(2)
+        .map(|field| field == "*");
+    let any_day = fields.next().unwrap_or(true);
+    let any_month = fields.next().unwrap_or(true);
+    let any_weekday = fields.next().unwrap_or(true);
+    match (any_month, any_weekday, any_day) {
+        (true, true, true) => "2 DAYS",
+        (true, false, true | false) => "8 DAYS",
+        (true, true, false) => "63 DAYS",
+        (false, true | false, true | false) => "367 DAYS",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn source() -> SourcePlan<'static> {
+        SourcePlan {
+            cluster: "app",
+            proxy: Ipv4Addr::new(10, 2, 57, 33),
+            frequency: "30 3 * * *",
+            minimum_redundancy: 1,
+            recovery_window: 30,
+            postgres_version: 17,
+        }
+    }
+
+    fn content(files: &[(String, File)], name: &str) -> String {
+        let (_, file) = files
+            .iter()
+            .find(|(path, _)| path == &format!("/c/{name}"))
+            .unwrap();
+        String::from_utf8(file.bytes.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_server_streams_through_its_proxy_with_a_passfile() {
+        let files = config_files("/c", &[source()], Compression::Zstd, 17);
+        let server = content(&files, "barman.d/app.conf");
+        for line in [
+            "[app]",
+            "backup_method = postgres",
+            "streaming_archiver = on",
+            "slot_name = barman",
+            "create_slot = manual",
+            "compression = zstd",
+            "retention_policy = RECOVERY WINDOW OF 30 DAYS",
+        ] {
+            assert!(
+                server.lines().any(|found| found == line),
+                "{line}\n{server}"
+            );
+        }
+        assert!(server.contains(
+            "conninfo = host=10.2.57.33 port=5432 user=barman dbname=postgres \
+             passfile=/run/secrets/passfile "
+        ));
+    }
+
+    #[test]
+    fn no_compression_leaves_the_option_out() {
+        let files = config_files("/c", &[source()], Compression::None, 17);
+        assert!(!content(&files, "barman.d/app.conf").contains("compression"));
+    }
+
+    #[test]
+    fn the_crontab_has_the_users_frequency_and_the_minute() {
+        let files = config_files("/c", &[source()], Compression::Gzip, 17);
+        let crontab = content(&files, "crontab");
+        assert!(crontab.contains("\n30 3 * * * barman -c /etc/barman/barman.conf -q backup app\n"));
+        assert!(crontab.contains("\n* * * * * barman -c /etc/barman/barman.conf -q cron "));
+        assert!(crontab.contains("\n*/2 * * * * /etc/barman/first-backup.sh app\n"));
+    }
+
+    #[test]
+    fn a_backups_maximum_age_follows_its_frequency() {
+        for (frequency, age) in [
+            ("30 3 * * *", "2 DAYS"),
+            ("0 */6 * * *", "2 DAYS"),
+            ("0 3 * * sun", "8 DAYS"),
+            ("0 3 1 * *", "63 DAYS"),
+            ("0 3 1 * 1", "8 DAYS"),
+            ("0 3 1 6 *", "367 DAYS"),
+        ] {
+            assert_eq!(maximum_age(frequency), age, "{frequency}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Lowers what every host has, whatever runs on it: the bridge of its pods, the rules of their ports, the target that
+//! orders their shutdown, the scripts, the data directories.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::bundle::OnChange;
+use crate::format::template::{Line, Template, render};
+use crate::format::unit::{NetworkKey, ServiceKey, Unit, UnitKey};
+use crate::plan::{HostPlan, PodPlan};
+
+use super::output::Output;
+use super::part::{DataDirectory, Part, script, text};
+use super::{nebula, path, pod};
+
+/// The target that pulls in what runs after boot.
+pub(super) const BOOT_TARGET: &str = "multi-user.target";
+
+/// The target that containers are ordered after, so that they stop before the pods' networks.
+pub(super) const SHUTDOWN_TARGET: &str = "containerops-pods.target";
+
+/// The unit file of the bridge.
+pub(super) const NETWORK: &str = "underlay.network";
+
+/// The unit file of the rules of the pods' ports.
+pub(super) const UNDERLAY: &str = "containerops-underlay.service";
+
+/// The directory of our scripts.
+pub(super) const SCRIPTS: &str = "/etc/containerops/bin";
+
+const UNDERLAY_RULES: &str = "/etc/containerops/host/underlay.nft";
+
+/// Adds the files that every host has.
+pub(super) fn lower(output: &mut Output, plan: &HostPlan, parts: &[(&PodPlan, Part)]) {
+    lower_network(
+        output,
+        plan,
+        pod::most_careful(parts.iter().map(|(_, part)| part)),
+    );
+    lower_underlay(output, plan);
+    lower_shutdown_order(output);
+    let egress = script(include_str!("../../templates/host/pod-egress"));
+    output.place(&format!("{SCRIPTS}/pod-egress"), egress);
+    output.place(
+        "/etc/tmpfiles.d/containerops.conf",
+        text(tmpfiles(plan, parts)),
+    );
+}
+
+/// The pods' units require the bridge's, so a restart of it restarts them all.
+fn lower_network(output: &mut Output, plan: &HostPlan, on_change: OnChange) {
+    let gateway = plan
+        .underlay_subnet
+        .hosts()
+        .next()
+        .unwrap_or(plan.underlay_subnet.network());
+    let mut unit = Unit::new();
+    unit.push(UnitKey::Description, "Bridge of this host's pods")
+        .push(UnitKey::Wants, UNDERLAY)
+        .push(UnitKey::After, UNDERLAY)
+        .push(UnitKey::StartLimitIntervalSec, 0)
+        .push(NetworkKey::NetworkName, "underlay")
+        .push(NetworkKey::Driver, "bridge")
+        .push(NetworkKey::Subnet, plan.underlay_subnet)
+        .push(NetworkKey::Gateway, gateway)
+        .push(NetworkKey::DisableDNS, true)
+        .push(NetworkKey::IPv6, false);
+    // Podman's first command after a power cut may panic while it cleans up (seen with 5.4.2): let it, and try again.
+    unit.push_expanded(
+        ServiceKey::ExecStartPre,
+        &["-/bin/sh", "-c", "podman info >/dev/null 2>&1"],
+    )
+    .push(ServiceKey::Restart, "on-failure")
+    .push(ServiceKey::RestartSec, 1)
+    .push(ServiceKey::RestartMode, "direct");
+    output
+        .place_unit(NETWORK, "The bridge of this host's pods", &unit)
+        .starts_after(&[UNDERLAY])
+        .changed_by(on_change);
+}
+
+#[derive(Serialize)]
+struct Underlay {
+    ports: Vec<u16>,
+}
+
+/// The rules are there before any packet of the network, and pulled in by the bridge: nobody has to enable them.
+fn lower_underlay(output: &mut Output, plan: &HostPlan) {
+    let mut ports: Vec<u16> = plan.pods.iter().map(|pod| pod.endpoint.port).collect();
+    ports.sort_unstable();
+    output.place(
+        UNDERLAY_RULES,
+        text(render(Template::Underlay, &Underlay { ports })),
+    );
+    let load = ["/usr/bin/env", "nft", "-f", UNDERLAY_RULES];
+    let mut unit = Unit::new();
+    unit.push(
+        UnitKey::Description,
+        "Rules of the UDP ports of this host's pods",
+    )
+    .push(UnitKey::DefaultDependencies, "no")
+    .push(UnitKey::After, "local-fs.target")
+    .push(UnitKey::Wants, "network-pre.target")
+    .push(UnitKey::Before, "network-pre.target")
+    .push(ServiceKey::Type, "oneshot")
+    .push(ServiceKey::RemainAfterExit, "yes")
+    .push_words(ServiceKey::ExecStart, &load)
+    .push_words(ServiceKey::ExecReload, &load);
+    output
+        .place_unit(
+            UNDERLAY,
+            "The rules of the UDP ports of this host's pods",
+            &unit,
+        )
+        .reloads_on(UNDERLAY_RULES);
+}
+
+/// The pods' infra containers live in scopes that nothing orders: at shutdown systemd would stop them first, and take the
+/// network from under Patroni and etcd.
+fn lower_shutdown_order(output: &mut Output) {
+    let mut target = Unit::new();
+    target.push(
+        UnitKey::Description,
+        "The pods' networks outlive the containers",
+    );
+    output.place_unit(
+        SHUTDOWN_TARGET,
+        "What containers are ordered after",
+        &target,
+    );
+    let mut scopes = Unit::new();
+    scopes.push(UnitKey::Before, SHUTDOWN_TARGET);
+    let drop_in = scopes.render("Podman's scopes stop after the containers");
+    output.place(
+        "/etc/systemd/system/libpod-.scope.d/10-containerops.conf",
+        text(drop_in),
+    );
+}
+
+#[derive(Serialize)]
+struct Tmpfiles {
+    lines: Vec<Line>,
+}
+
+/// Directories with their parents, each once, and the keys that only Nebula may read.
+fn tmpfiles(plan: &HostPlan, parts: &[(&PodPlan, Part)]) -> String {
+    let mut directories = BTreeMap::new();
+    for (_, part) in parts {
+        for directory in &part.directories {
+            let DataDirectory {
+                path,
+                mode,
+                uid,
+                gid,
+            } = directory;
+            add_parents(&mut directories, path);
+            directories.insert(path.clone(), (*mode, *uid, *gid));
+        }
+    }
+    let made = directories.iter().map(|(path, (mode, uid, gid))| {
+        Line::of(format_args!("d {path} {mode:04o} {uid} {gid} -"))
+    });
+    let pods = plan.pods.iter().map(|pod| &pod.endpoint);
+    let keys = plan.endpoints.iter().chain(pods).flat_map(|endpoint| {
+        let pki = path::endpoint(&endpoint.network.name, endpoint.hostname) + "/pki";
+        let uid = nebula::UID;
+        [
+            Line::of(format_args!("d {pki} 0750 0 {uid} -")),
+            Line::of(format_args!("z {pki}/host.key 0400 {uid} {uid} -")),
+        ]
+    });
+    render(
+        Template::Tmpfiles,
+        &Tmpfiles {
+            lines: made.chain(keys).collect(),
+        },
+    )
+}
+
+fn add_parents(directories: &mut BTreeMap<String, (u32, u32, u32)>, path: &str) {
+    let parents = std::path::Path::new(path).ancestors().skip(1);
+    let ours = parents
+        .filter_map(std::path::Path::to_str)
+        .filter(|path| is_ours(path));
+    for parent in ours {
+        directories
+            .entry(parent.to_owned())
+            .or_insert((0o755, 0, 0));
+    }
+}
+
+fn is_ours(path: &str) -> bool {
+    path == "/var/containerops" || path.starts_with("/var/containerops/")
+}

@@ -1,0 +1,137 @@
+//! Which images the services run: upstream's official ones, pinned, or ones that the host builds from Debian's packages.
+//!
+//! A built image's tag carries a hash of what it is built from, so a container never starts with an outdated one.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::bundle::File;
+use crate::format::template::{Template, render};
+
+use super::part::{Build, Image, text};
+
+/// etcd's official image: distroless, no shell, no entrypoint, runs as root unless told otherwise, programs in `/usr/local/bin`.
+///
+/// Read from `Dockerfile-release.amd64` of <https://github.com/etcd-io/etcd>.
+pub(super) const ETCD: &str = "gcr.io/etcd-development/etcd:v3.6.15";
+
+/// HAProxy's official image: Debian, uid 99, entrypoint a shell script that we pass by, program in `/usr/local/sbin`,
+/// `STOPSIGNAL SIGUSR1`, which waits for every session to end.
+///
+/// Read from `3.2/Dockerfile` of <https://github.com/docker-library/haproxy>. 3.2 gets fixes until 2030.
+pub(super) const HAPROXY: &str = "docker.io/library/haproxy:3.2.23";
+
+/// The user of PostgreSQL and Barman alike, so that a restored directory needs no new owner.
+pub(super) const POSTGRES_UID: u32 = 5432;
+
+/// An image for a container, and what builds it on the host, if anything does.
+#[derive(Debug)]
+pub(super) struct Provided {
+    /// What the container runs.
+    pub(super) image: Image,
+    /// How the host makes it.
+    pub(super) builds: Vec<Build>,
+    /// Files of the build.
+    pub(super) files: Vec<(String, File)>,
+}
+
+/// Provides Patroni with one major version of PostgreSQL.
+///
+/// An image of the user's own needs bash, `patroni` and `psql` on its path, PostgreSQL's programs in
+/// `/usr/lib/postgresql/MAJOR/bin`, and a user `postgres` with uid and gid 5432.
+pub(super) fn patroni(image: Option<&str>, postgres_version: u16) -> Provided {
+    provide(image, "patroni", Template::ImagePatroni, postgres_version)
+}
+
+/// Provides Barman with the client programs of one major version of PostgreSQL.
+///
+/// An image of the user's own needs bash, python3 and `barman` on its path, PostgreSQL's client programs in
+/// `/usr/lib/postgresql/MAJOR/bin`, and a user `barman` with uid and gid 5432.
+pub(super) fn barman(image: Option<&str>, postgres_version: u16) -> Provided {
+    provide(image, "barman", Template::ImageBarman, postgres_version)
+}
+
+/// What a Containerfile depends on.
+#[derive(Serialize)]
+struct Containerfile {
+    postgres_version: u16,
+    uid: u32,
+}
+
+fn provide(image: Option<&str>, name: &str, template: Template, postgres_version: u16) -> Provided {
+    if let Some(reference) = image {
+        return Provided {
+            image: Image::pulled(reference),
+            builds: Vec::new(),
+            files: Vec::new(),
+        };
+    }
+    let values = Containerfile {
+        postgres_version,
+        uid: POSTGRES_UID,
+    };
+    let containerfile = render(template, &values);
+    let hash = short_hash(&containerfile);
+    let tag = format!("localhost/containerops/{name}:{postgres_version}-{hash}");
+    let build = format!("{name}-{postgres_version}");
+    let directory = format!("/etc/containerops/images/{build}");
+    let file = (format!("{directory}/Containerfile"), text(containerfile));
+    Provided {
+        image: Image {
+            reference: tag.clone(),
+            is_built: true,
+        },
+        builds: vec![Build {
+            name: build,
+            tag,
+            directory,
+        }],
+        files: vec![file],
+    }
+}
+
+/// Returns the first 12 hexadecimal digits of a text's SHA-256.
+fn short_hash(content: &str) -> String {
+    let digest = Sha256::digest(content.as_bytes());
+    let digits: Vec<String> = digest
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    digits.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_of_the_users_own_builds_nothing() {
+        let provided = patroni(Some("registry.example.com/patroni:4.1"), 16);
+        assert_eq!(
+            provided.image,
+            Image::pulled("registry.example.com/patroni:4.1")
+        );
+        assert!(provided.builds.is_empty() && provided.files.is_empty());
+    }
+
+    #[test]
+    fn a_built_image_is_tagged_by_what_it_is_built_from() {
+        let provided = barman(None, 17);
+        let (path, file) = &provided.files[0];
+        assert_eq!(path, "/etc/containerops/images/barman-17/Containerfile");
+        let hash = short_hash(std::str::from_utf8(&file.bytes).unwrap());
+        assert_eq!(hash.len(), 12);
+        assert!(provided.image.is_built);
+        assert_eq!(
+            provided.image.reference,
+            format!("localhost/containerops/barman:17-{hash}")
+        );
+        assert_ne!(provided.image, patroni(None, 17).image);
+    }
+
+    #[test]
+    fn a_hash_is_the_start_of_the_known_sha256() {
+        assert_eq!(short_hash(""), "e3b0c44298fc");
+    }
+}

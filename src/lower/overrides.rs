@@ -1,0 +1,36 @@
+//! Lowers overrides: drop-ins of the user's own, one per unit. They are the escape hatch; nobody edits generated files.
+
+use crate::format::unit::{Section, Unit};
+use crate::plan::Override;
+
+use super::output::Output;
+use super::part::text;
+use super::path;
+
+/// Adds a drop-in per override; a change of it restarts the unit.
+pub(super) fn lower(output: &mut Output, overrides: &[&Override]) {
+    for change in overrides {
+        let Override {
+            unit_file,
+            sections,
+        } = change;
+        let mut drop_in = Unit::new();
+        for (heading, keys) in sections {
+            // Resolve has refused every section that doesn't exist.
+            let Some(section) = Section::parse(heading) else {
+                continue;
+            };
+            for (key, values) in keys {
+                for value in values {
+                    drop_in.push_written(section, key, value);
+                }
+            }
+        }
+        let place = format!("{}.d/50-override.conf", path::unit_file(unit_file));
+        output.place(
+            &place,
+            text(drop_in.render(format_args!("What is overridden in {unit_file}"))),
+        );
+        output.row(unit_file).restarts_on(&place);
+    }
+}

@@ -1,0 +1,238 @@
+//! What one service adds to its pod, in the words of the service; `pod` alone turns it into units.
+
+use std::borrow::Cow;
+
+use crate::bundle::{File, OnChange};
+use crate::plan::SecretTarget;
+
+/// What one service adds to its pod. Paths are absolute paths on the host.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// The containers, in any order.
+    pub(super) containers: Vec<ContainerPart>,
+    /// Files by their path on the host; those in a [`ConfigDirectory`] count as its content.
+    pub(super) files: Vec<(String, File)>,
+    /// Directories below `/var/containerops` that `systemd-tmpfiles` makes.
+    pub(super) directories: Vec<DataDirectory>,
+    /// Size of the pod's `/dev/shm` in MiB, where Podman's 64 MB are too few.
+    pub(super) shm_size_mib: Option<u32>,
+    /// Lines of the pod's `/etc/hosts`: host name and address. A changed line restarts the pod.
+    pub(super) add_hosts: Vec<(String, std::net::Ipv4Addr)>,
+    /// Images that are built on the host.
+    pub(super) builds: Vec<Build>,
+}
+
+/// One container of a pod.
+#[derive(Debug)]
+pub(super) struct ContainerPart {
+    /// Name within the pod; the unit is `POD-NAME.container`.
+    pub(super) name: String,
+    /// The image.
+    pub(super) image: Image,
+    /// Program and first arguments; empty for the image's own.
+    pub(super) entrypoint: Vec<String>,
+    /// Arguments; empty for the image's own.
+    pub(super) command: Vec<String>,
+    /// Uid and gid of the first process; none for the image's own.
+    pub(super) user: Option<(u32, u32)>,
+    /// Environment variables.
+    pub(super) environment: Vec<(String, String)>,
+    /// Podman secrets by name, and where the container finds each.
+    pub(super) secrets: Vec<(String, SecretTarget)>,
+    /// Directories and files of the host.
+    pub(super) volumes: Vec<VolumePart>,
+    /// Directories of our own files, each mounted read-only.
+    pub(super) config: Vec<ConfigDirectory>,
+    /// Paths in the container that live in memory.
+    pub(super) tmpfs: Vec<String>,
+    /// Whether it loses every capability that isn't in `capabilities`, and can't gain any.
+    pub(super) drops_capabilities: bool,
+    /// Capabilities to add, as `CAP_…`.
+    pub(super) capabilities: Vec<String>,
+    /// Devices.
+    pub(super) devices: Vec<String>,
+    /// Kernel parameters.
+    pub(super) sysctls: Vec<(String, String)>,
+    /// Whether its root file system is read-only.
+    pub(super) is_read_only: bool,
+    /// Whether process 1 is Podman's init: where a shell would be it.
+    pub(super) runs_init: bool,
+    /// A check that reports and never kills.
+    pub(super) health: Option<Health>,
+    /// Signal that stops it; none for the image's own.
+    pub(super) stop_signal: Option<&'static str>,
+    /// Seconds between that signal and SIGKILL; the unit waits longer by itself.
+    pub(super) stop_timeout_secs: u32,
+    /// How it reads its config again; without one, changed config restarts it.
+    pub(super) reload: Option<Reload>,
+    /// Whether a restart is safe unattended.
+    pub(super) on_change: OnChange,
+    /// Containers of the pod, by name, that are started before.
+    pub(super) after: Vec<String>,
+    /// Seconds before it is started again.
+    pub(super) restart_delay_secs: u32,
+}
+
+impl ContainerPart {
+    /// Makes a container that has nothing but its image.
+    pub(super) fn new(name: &str, image: Image) -> Self {
+        Self {
+            name: name.to_owned(),
+            image,
+            entrypoint: Vec::new(),
+            command: Vec::new(),
+            user: None,
+            environment: Vec::new(),
+            secrets: Vec::new(),
+            volumes: Vec::new(),
+            config: Vec::new(),
+            tmpfs: Vec::new(),
+            drops_capabilities: false,
+            capabilities: Vec::new(),
+            devices: Vec::new(),
+            sysctls: Vec::new(),
+            is_read_only: false,
+            runs_init: false,
+            health: None,
+            stop_signal: None,
+            stop_timeout_secs: 10,
+            reload: None,
+            on_change: OnChange::Restart,
+            after: Vec::new(),
+            restart_delay_secs: 2,
+        }
+    }
+}
+
+/// An image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Image {
+    /// What `Image=` says.
+    pub(super) reference: String,
+    /// Whether it is built on the host, so that it is never pulled.
+    pub(super) is_built: bool,
+}
+
+impl Image {
+    /// Names an image of a registry.
+    pub(super) fn pulled(reference: &str) -> Self {
+        Self {
+            reference: reference.to_owned(),
+            is_built: false,
+        }
+    }
+}
+
+/// An image that is built on the host.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Build {
+    /// Stem of the `.build` file.
+    pub(super) name: String,
+    /// The tag it gets.
+    pub(super) tag: String,
+    /// Directory of its `Containerfile`; the files themselves are in [`Part::files`].
+    pub(super) directory: String,
+}
+
+/// A directory or file of the host in a container.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct VolumePart {
+    /// Path on the host.
+    pub(super) source: String,
+    /// Path in the container.
+    pub(super) mount: String,
+    /// Whether the container can't write to it.
+    pub(super) is_read_only: bool,
+    /// Whose it is, on hosts with `SELinux`.
+    pub(super) relabel: Relabel,
+}
+
+/// Whose a volume is, on hosts with `SELinux`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relabel {
+    /// This container's alone (`Z`).
+    Private,
+    /// Several containers' (`z`).
+    Shared,
+    /// The host's: its labels stay.
+    Never,
+}
+
+/// A directory of our own files, mounted read-only as a whole.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ConfigDirectory {
+    /// Path on the host, below `/etc/containerops`.
+    pub(super) path: String,
+    /// Path in the container.
+    pub(super) mount: String,
+    /// What a change of its files means to the container.
+    pub(super) on_change: ConfigChange,
+}
+
+/// What a change of config means to a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ConfigChange {
+    /// A reload where the container has one, else a restart.
+    Reload,
+    /// Nothing: it is read anew each time, or only once.
+    Nothing,
+}
+
+/// How a container reads its config again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reload {
+    /// A signal to its first process, as `HUP`.
+    Signal(String),
+}
+
+/// A check of a container. It reports; it never kills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Health {
+    /// The command, without a shell.
+    pub(super) command: Vec<String>,
+    /// Seconds between two checks.
+    pub(super) interval_secs: u32,
+    /// Seconds that one may take.
+    pub(super) timeout_secs: u32,
+}
+
+/// A directory that `systemd-tmpfiles` makes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DataDirectory {
+    /// Path on the host.
+    pub(super) path: String,
+    /// Permission bits.
+    pub(super) mode: u32,
+    /// Owner.
+    pub(super) uid: u32,
+    /// Group.
+    pub(super) gid: u32,
+}
+
+/// Returns where the config of a container lies on the host.
+pub(super) fn config_path(pod: &str, container: &str) -> String {
+    format!("/etc/containerops/{pod}/{container}")
+}
+
+/// Makes a file that everybody may read.
+pub(super) fn text(text: impl Into<Cow<'static, str>>) -> File {
+    File {
+        mode: 0o644,
+        bytes: into_bytes(text.into()),
+    }
+}
+
+/// Makes a file that everybody may run.
+pub(super) fn script(text: impl Into<Cow<'static, str>>) -> File {
+    File {
+        mode: 0o755,
+        bytes: into_bytes(text.into()),
+    }
+}
+
+fn into_bytes(text: Cow<'static, str>) -> Cow<'static, [u8]> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    }
+}

@@ -1,0 +1,187 @@
+//! A Patroni member: its config, the cluster's dynamic configuration, and what makes roles and databases.
+//!
+//! <https://patroni.readthedocs.io/en/latest/yaml_configuration.html>; nothing here is newer than Patroni 4.0.
+
+mod config;
+mod dynamic;
+mod hba;
+mod reconcile;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use crate::bundle::{File, OnChange};
+use crate::plan::{Bootstrap, HostPlan, PatroniPlan, PodPlan, SecretTarget};
+
+use super::images::{self, POSTGRES_UID};
+use super::part::{
+    ConfigChange, ConfigDirectory, ContainerPart, DataDirectory, Health, Part, Relabel, Reload,
+    VolumePart, config_path, script, text,
+};
+
+/// The volume; the data directory is below it, since Patroni may rename or remove that one.
+const HOME: &str = "/var/lib/postgresql";
+const CONFIG: &str = "/etc/patroni";
+/// What is applied to the running cluster, never by a reload of one member.
+const CLUSTER_CONFIG: &str = "/etc/containerops";
+const RESTORED: &str = "/restored";
+const SOCKETS: &str = "/run/postgresql";
+/// PostgreSQL's shared memory of parallel queries lies in `/dev/shm`. A limit; nothing is set aside.
+const SHM_SIZE_MIB: u32 = 1024;
+const STOP_TIMEOUT_SECS: u32 = 120;
+
+/// Lowers one Patroni member.
+pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part {
+    let provided = images::patroni(plan.image, plan.postgres_version);
+    let data = format!("/var/containerops/data/patroni/{}", plan.cluster);
+    let path = config_path(&pod.name, "main");
+    let cluster_path = config_path(&pod.name, "dynamic");
+    let mut files = provided.files;
+    files.extend(config_files(plan, &path, &cluster_path));
+
+    let mut container = ContainerPart::new("main", provided.image);
+    container.entrypoint = vec!["patroni".to_owned()];
+    container.command = vec![format!("{CONFIG}/patroni.yml")];
+    container.user = Some((POSTGRES_UID, POSTGRES_UID));
+    container.environment = vec![(
+        "PATRONICTL_CONFIG_FILE".to_owned(),
+        format!("{CONFIG}/patroni.yml"),
+    )];
+    container.secrets = secrets(plan);
+    container.volumes = volumes(&data, plan.bootstrap);
+    container.config = vec![
+        config_directory(path, CONFIG, ConfigChange::Reload),
+        config_directory(cluster_path, CLUSTER_CONFIG, ConfigChange::Nothing),
+    ];
+    // Whatever the image has there, the socket's directory is there and writable.
+    container.tmpfs = vec![format!("{SOCKETS}:mode=1777")];
+    container.drops_capabilities = true;
+    container.is_read_only = true;
+    container.health = Some(health());
+    container.stop_timeout_secs = STOP_TIMEOUT_SECS;
+    container.reload = Some(Reload::Signal("HUP".to_owned()));
+    container.on_change = OnChange::Operator;
+    Part {
+        containers: vec![container],
+        files,
+        directories: directories(data, plan.bootstrap),
+        shm_size_mib: Some(SHM_SIZE_MIB),
+        add_hosts: Vec::new(),
+        builds: provided.builds,
+    }
+}
+
+fn config_files(plan: &PatroniPlan, path: &str, cluster_path: &str) -> Vec<(String, File)> {
+    vec![
+        (
+            format!("{path}/patroni.yml"),
+            text(config::patroni_yml(plan)),
+        ),
+        (
+            format!("{path}/reconcile.sh"),
+            script(include_str!("../../templates/patroni/reconcile.sh")),
+        ),
+        (
+            format!("{path}/restore.sh"),
+            script(include_str!("../../templates/patroni/restore.sh")),
+        ),
+        (
+            format!("{path}/liveness.sh"),
+            script(include_str!("../../templates/patroni/liveness.sh")),
+        ),
+        (
+            format!("{cluster_path}/dynamic.json"),
+            text(format!("{:#}\n", dynamic::configuration(plan))),
+        ),
+        (
+            format!("{cluster_path}/reconcile.sql"),
+            text(reconcile::sql(plan)),
+        ),
+    ]
+}
+
+fn config_directory(path: String, mount: &str, on_change: ConfigChange) -> ConfigDirectory {
+    ConfigDirectory {
+        path,
+        mount: mount.to_owned(),
+        on_change,
+    }
+}
+
+/// Patroni reads its passwords from its environment (and keeps them from PostgreSQL's); `reconcile.sql` reads files.
+fn secrets(plan: &PatroniPlan) -> Vec<(String, SecretTarget)> {
+    let in_environment = [
+        (&plan.superuser_secret, "PATRONI_SUPERUSER_PASSWORD"),
+        (&plan.replication_secret, "PATRONI_REPLICATION_PASSWORD"),
+        (&plan.rewind_secret, "PATRONI_REWIND_PASSWORD"),
+    ]
+    .map(|(name, variable)| (name.clone(), SecretTarget::Env(variable.to_owned())));
+    let in_files: BTreeSet<&String> = [
+        &plan.superuser_secret,
+        &plan.replication_secret,
+        &plan.rewind_secret,
+    ]
+    .into_iter()
+    .chain(&plan.barman_secret)
+    .chain(plan.roles.iter().map(|(_, secret)| secret))
+    .collect();
+    let in_files = in_files.into_iter().map(|name| {
+        let target = SecretTarget::Mount {
+            path: format!("/run/secrets/{name}"),
+            uid: POSTGRES_UID,
+            gid: POSTGRES_UID,
+            mode: 0o400,
+        };
+        (name.clone(), target)
+    });
+    in_environment.into_iter().chain(in_files).collect()
+}
+
+fn volumes(data: &str, bootstrap: Bootstrap) -> Vec<VolumePart> {
+    let own = VolumePart {
+        source: data.to_owned(),
+        mount: HOME.to_owned(),
+        is_read_only: false,
+        relabel: Relabel::Private,
+    };
+    let restored = restored(bootstrap).map(|path| VolumePart {
+        source: path.to_owned(),
+        mount: RESTORED.to_owned(),
+        is_read_only: true,
+        relabel: Relabel::Shared,
+    });
+    std::iter::once(own).chain(restored).collect()
+}
+
+/// A restored directory below `/var/containerops` is made where it is missing, so that the member starts without it once
+/// the restore is done.
+fn directories(data: String, bootstrap: Bootstrap) -> Vec<DataDirectory> {
+    let restored = restored(bootstrap)
+        .filter(|path| path.starts_with("/var/containerops/"))
+        .map(str::to_owned);
+    std::iter::once(data)
+        .chain(restored)
+        .map(|path| DataDirectory {
+            path,
+            mode: 0o700,
+            uid: POSTGRES_UID,
+            gid: POSTGRES_UID,
+        })
+        .collect()
+}
+
+fn restored(bootstrap: Bootstrap<'_>) -> Option<&str> {
+    match bootstrap {
+        Bootstrap::Restore(path) => Some(path),
+        Bootstrap::Empty | Bootstrap::Wait => None,
+    }
+}
+
+fn health() -> Health {
+    Health {
+        command: vec!["bash".to_owned(), format!("{CONFIG}/liveness.sh")],
+        interval_secs: 30,
+        timeout_secs: 5,
+    }
+}

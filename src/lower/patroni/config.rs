@@ -1,0 +1,261 @@
+//! `patroni.yml`: what is this member's own, and how a cluster that doesn't exist yet starts.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::format::yaml::to_yaml;
+use crate::plan::{Bootstrap, PatroniPlan, Placed};
+
+use super::{CONFIG, HOME, SOCKETS, dynamic, hba};
+
+/// WAL that the slots of members that are away may keep; more would fill the disk and stop the primary.
+const MAX_SLOT_WAL_KEEP_SIZE: &str = "10GB";
+
+/// The whole file.
+#[derive(Serialize)]
+struct PatroniYml<'a> {
+    scope: &'a str,
+    namespace: &'static str,
+    name: &'a str,
+    log: Log,
+    restapi: RestApi,
+    etcd3: Etcd3,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bootstrap: Option<BootstrapSection>,
+    postgresql: Postgresql,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<&'static str, bool>,
+}
+
+#[derive(Serialize)]
+struct Log {
+    level: &'static str,
+    format: &'static str,
+}
+
+#[derive(Serialize)]
+struct RestApi {
+    listen: &'static str,
+    connect_address: String,
+    /// Who may change anything; reading is the firewall's business.
+    allowlist: Vec<String>,
+    allowlist_include_members: bool,
+}
+
+#[derive(Serialize)]
+struct Etcd3 {
+    hosts: Vec<String>,
+}
+
+/// Read once in the life of a cluster.
+#[derive(Serialize)]
+struct BootstrapSection {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restore: Option<Restore>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    initdb: Vec<Value>,
+    dcs: Value,
+    post_bootstrap: String,
+}
+
+#[derive(Serialize)]
+struct Restore {
+    command: String,
+    no_params: bool,
+    keep_existing_recovery_conf: bool,
+}
+
+#[derive(Serialize)]
+struct Postgresql {
+    listen: &'static str,
+    connect_address: String,
+    use_unix_socket: bool,
+    use_unix_socket_repl: bool,
+    data_dir: String,
+    bin_dir: String,
+    pgpass: &'static str,
+    basebackup: Vec<BTreeMap<&'static str, &'static str>>,
+    authentication: BTreeMap<&'static str, Username>,
+    parameters: Map<String, Value>,
+    pg_hba: Vec<String>,
+}
+
+/// The password is in the environment.
+#[derive(Serialize)]
+struct Username {
+    username: &'static str,
+}
+
+/// Returns the content of `patroni.yml`.
+pub(super) fn patroni_yml(plan: &PatroniPlan) -> String {
+    let PatroniPlan {
+        cluster,
+        member,
+        is_read_replica,
+        members,
+        etcd,
+        proxies: _,
+        barman_proxies: _,
+        archive_timeout,
+        ttl: _,
+        loop_wait: _,
+        retry_timeout: _,
+        synchronous: _,
+        data_checksums: _,
+        parameters,
+        pg_hba: _,
+        postgres_version,
+        bootstrap: _,
+        superuser_secret: _,
+        replication_secret: _,
+        rewind_secret: _,
+        barman_secret: _,
+        roles: _,
+        databases: _,
+        image: _,
+    } = plan;
+    let file = PatroniYml {
+        scope: cluster,
+        namespace: "/patroni/",
+        name: member.host,
+        log: Log {
+            level: "INFO",
+            format: "%(levelname)s: %(message)s",
+        },
+        restapi: rest_api(*member, members),
+        etcd3: Etcd3 {
+            hosts: etcd.iter().map(client_address).collect(),
+        },
+        bootstrap: bootstrap(plan),
+        postgresql: Postgresql {
+            listen: "0.0.0.0:5432",
+            connect_address: format!("{}:5432", member.address),
+            use_unix_socket: true,
+            use_unix_socket_repl: true,
+            data_dir: format!("{HOME}/data"),
+            bin_dir: format!("/usr/lib/postgresql/{postgres_version}/bin"),
+            pgpass: "/tmp/pgpass",
+            basebackup: vec![BTreeMap::from([("checkpoint", "fast")])],
+            authentication: authentication(),
+            parameters: local_parameters(*archive_timeout, parameters),
+            pg_hba: hba::lines(plan),
+        },
+        tags: tags(*is_read_replica),
+    };
+    format!(
+        "# Member {} of the Patroni cluster {cluster}. Written by cops-gen.\n{}",
+        member.host,
+        to_yaml(&file)
+    )
+}
+
+fn rest_api(member: Placed, members: &[Placed]) -> RestApi {
+    let allowed = members
+        .iter()
+        .map(|member| format!("{}/32", member.address));
+    RestApi {
+        listen: "0.0.0.0:8008",
+        connect_address: format!("{}:8008", member.address),
+        allowlist: std::iter::once("127.0.0.1/32".to_owned())
+            .chain(allowed)
+            .collect(),
+        allowlist_include_members: true,
+    }
+}
+
+fn client_address(member: &Placed) -> String {
+    let Placed { host: _, address } = member;
+    format!("{address}:2379")
+}
+
+fn bootstrap(plan: &PatroniPlan) -> Option<BootstrapSection> {
+    let (method, restore, initdb) = match plan.bootstrap {
+        Bootstrap::Wait => return None,
+        Bootstrap::Empty => (None, None, initdb(plan)),
+        Bootstrap::Restore(_) => (Some("restore"), Some(restore()), Vec::new()),
+    };
+    Some(BootstrapSection {
+        method,
+        restore,
+        initdb,
+        dcs: dynamic::configuration(plan),
+        post_bootstrap: format!("{CONFIG}/reconcile.sh"),
+    })
+}
+
+fn initdb(plan: &PatroniPlan) -> Vec<Value> {
+    // From version 18 on, checksums are initdb's own default.
+    let checksums = match (plan.data_checksums, plan.postgres_version) {
+        (true, _) => Some("data-checksums"),
+        (false, 18..) => Some("no-data-checksums"),
+        (false, ..18) => None,
+    };
+    [
+        json!({ "encoding": "UTF8" }),
+        json!({ "locale": "C.UTF-8" }),
+        json!({ "auth-local": "peer" }),
+        json!({ "auth-host": "scram-sha-256" }),
+    ]
+    .into_iter()
+    .chain(checksums.map(Value::from))
+    .collect()
+}
+
+/// Barman has written the recovery settings, `restore.sh` has mended them; Patroni is to leave both alone.
+fn restore() -> Restore {
+    Restore {
+        command: format!("{CONFIG}/restore.sh"),
+        no_params: true,
+        keep_existing_recovery_conf: true,
+    }
+}
+
+fn authentication() -> BTreeMap<&'static str, Username> {
+    [
+        ("superuser", "postgres"),
+        ("replication", "replicator"),
+        ("rewind", "rewind"),
+    ]
+    .into_iter()
+    .map(|(purpose, username)| (purpose, Username { username }))
+    .collect()
+}
+
+/// Parameters that each member reads from its own file, and takes over with a reload where PostgreSQL can.
+fn local_parameters(
+    archive_timeout: Option<u32>,
+    of_user: &[(String, Value)],
+) -> Map<String, Value> {
+    let ours = [
+        ("max_slot_wal_keep_size", json!(MAX_SLOT_WAL_KEEP_SIZE)),
+        ("password_encryption", json!("scram-sha-256")),
+        // A client that is gone is found within a minute, and Nebula's connection tracking stays awake.
+        ("tcp_keepalives_idle", json!(30)),
+        ("tcp_keepalives_interval", json!(5)),
+        ("tcp_keepalives_count", json!(3)),
+        ("unix_socket_directories", json!(SOCKETS)),
+    ];
+    let archive_timeout = archive_timeout.map(|seconds| ("archive_timeout", json!(seconds)));
+    let of_user = of_user
+        .iter()
+        .filter(|(name, _)| !dynamic::is_dynamic(name))
+        .map(|(name, value)| (name.clone(), value.clone()));
+    ours.into_iter()
+        .chain(archive_timeout)
+        .map(|(name, value)| (name.to_owned(), value))
+        .chain(of_user)
+        .collect()
+}
+
+/// A read replica never becomes the primary, and no commit waits for it.
+fn tags(is_read_replica: bool) -> BTreeMap<&'static str, bool> {
+    if is_read_replica {
+        BTreeMap::from([("nofailover", true), ("nosync", true)])
+    } else {
+        BTreeMap::new()
+    }
+}

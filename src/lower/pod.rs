@@ -1,0 +1,200 @@
+//! Turns a pod and what its service adds into units. Nobody else writes `.pod`, `.container` and `.build` files.
+
+mod container;
+
+use crate::bundle::OnChange;
+use crate::format::unit::{BuildKey, InstallKey, PodKey, ServiceKey, Unit, UnitKey};
+use crate::plan::{EgressRule, HostPlan, PodPlan, Proto, PublishedPort, Service};
+
+use super::output::Output;
+use super::part::{Build, ConfigChange, ContainerPart, Part, text};
+use super::{host, nebula, path, secrets, user};
+
+/// Seconds that a pod has to stop after its containers have.
+const STOP_TIMEOUT_SECS: u32 = 60;
+
+/// Returns what the pod's service adds to it.
+pub(super) fn part(host: &HostPlan, pod: &PodPlan) -> Part {
+    match &pod.service {
+        Service::Etcd(plan) => super::etcd::lower(host, pod, plan),
+        Service::Patroni(plan) => super::patroni::lower(host, pod, plan),
+        Service::Proxy(plan) => super::haproxy::lower(host, pod, plan),
+        Service::Barman(plan) => super::barman::lower(host, pod, plan),
+        Service::User(plan) => user::lower(host, pod, plan),
+    }
+}
+
+/// Adds the pod, its Nebula sidecar and its egress lock, its containers and their files.
+pub(super) fn lower(output: &mut Output, host: &HostPlan, (pod, part): (&PodPlan, &Part)) {
+    for (place, file) in &part.files {
+        output.place(place, file.clone());
+    }
+    lower_pod(output, host, (pod, part));
+    nebula::lower_sidecar(output, host, pod);
+    for container in &part.containers {
+        lower_container(output, host, (pod, container));
+    }
+    for build in &part.builds {
+        lower_build(output, build);
+    }
+}
+
+/// Says who restarts what all the containers of `parts` fall with.
+pub(super) fn most_careful<'p>(parts: impl IntoIterator<Item = &'p Part>) -> OnChange {
+    let mut containers = parts.into_iter().flat_map(|part| &part.containers);
+    if containers.any(|container| container.on_change == OnChange::Operator) {
+        OnChange::Operator
+    } else {
+        OnChange::Restart
+    }
+}
+
+fn lower_pod(output: &mut Output, host: &HostPlan, (pod, part): (&PodPlan, &Part)) {
+    let (publish, egress) = holes(&pod.service);
+    let rules = format!("{}/{}/egress.nft", path::ROOT, pod.name);
+    output.place(&rules, text(nebula::egress::rules(pod, publish, egress)));
+    let lock = format!("{}/pod-egress", host::SCRIPTS);
+    let file = format!("{}.pod", pod.name);
+    output
+        .place_unit(
+            &file,
+            &format!("Pod {}", pod.name),
+            &pod_unit(host, (pod, part), &lock),
+        )
+        .reloads_on(&rules)
+        .reloads_on(&lock)
+        .starts_after(&[&path::service(host::NETWORK), secrets::UNIT])
+        .changed_by(most_careful([part]));
+}
+
+fn pod_unit(host: &HostPlan, (pod, added): (&PodPlan, &Part), lock: &str) -> Unit {
+    let mut unit = Unit::new();
+    // Wants, not Requires: a secret that can't be loaded yet holds up the containers that use it, and no others.
+    unit.push(UnitKey::Description, format_args!("Pod {}", pod.name))
+        .push(UnitKey::Wants, secrets::UNIT)
+        .push(UnitKey::After, secrets::UNIT)
+        .push(UnitKey::StartLimitIntervalSec, 0)
+        .push(PodKey::PodName, &pod.name)
+        .push(PodKey::Network, host::NETWORK)
+        .push(PodKey::IP, pod.bridge_address);
+    let udp_port = pod.endpoint.port;
+    let address = host
+        .underlay_address
+        .map(|address| format!("{address}:"))
+        .unwrap_or_default();
+    unit.push(
+        PodKey::PublishPort,
+        format_args!("{address}{udp_port}:{udp_port}/udp"),
+    );
+    for published in holes(&pod.service).0 {
+        let PublishedPort {
+            address,
+            host_port,
+            port,
+            proto,
+        } = published;
+        for proto in transports(*proto) {
+            let value = format!("{address}:{host_port}:{port}/{proto}");
+            unit.push(PodKey::PublishPort, value);
+        }
+    }
+    for (name, address) in &added.add_hosts {
+        unit.push(PodKey::AddHost, format_args!("{name}:{address}"));
+    }
+    if let Some(size) = added.shm_size_mib {
+        unit.push(PodKey::ShmSize, format_args!("{size}m"));
+    }
+    // The lock closes before any container starts; when it doesn't, the pod has failed.
+    unit.push_words(ServiceKey::ExecStartPost, &[lock, pod.name.as_str()])
+        .push_words(ServiceKey::ExecReload, &[lock, pod.name.as_str()])
+        .push(ServiceKey::Restart, "always")
+        .push(ServiceKey::RestartSec, 2)
+        .push(ServiceKey::TimeoutStopSec, STOP_TIMEOUT_SECS)
+        .push(InstallKey::WantedBy, host::BOOT_TARGET);
+    unit
+}
+
+/// Returns the published ports and the ways out beside the overlay; only users' pods have them.
+fn holes<'p>(service: &Service<'p>) -> (&'p [PublishedPort], &'p [EgressRule]) {
+    match service {
+        Service::Etcd(_) | Service::Patroni(_) | Service::Proxy(_) | Service::Barman(_) => {
+            (&[], &[])
+        }
+        Service::User(plan) => (plan.publish, plan.egress),
+    }
+}
+
+fn transports(proto: Proto) -> &'static [&'static str] {
+    match proto {
+        Proto::Tcp => &["tcp"],
+        Proto::Udp => &["udp"],
+        Proto::Any => &["tcp", "udp"],
+        // ICMP has no ports.
+        Proto::Icmp => &[],
+    }
+}
+
+fn lower_container(output: &mut Output, host: &HostPlan, (pod, part): (&PodPlan, &ContainerPart)) {
+    let name = format!("{}-{}", pod.name, part.name);
+    let sidecar = format!("{}-nebula.service", pod.name);
+    let others = part
+        .after
+        .iter()
+        .map(|other| format!("{}-{other}.service", pod.name));
+    let after: Vec<String> = std::iter::once(sidecar).chain(others).collect();
+    let about = format!("Container {} of pod {}", part.name, pod.name);
+    let unit = container::unit(host, (pod, part), &after);
+    let config: Vec<(ConfigChange, Vec<String>)> = part
+        .config
+        .iter()
+        .map(|directory| (directory.on_change, output.files_below(&directory.path)))
+        .collect();
+    let mut row = output
+        .place_unit(&format!("{name}.container"), &about, &unit)
+        .starts_after(&after)
+        .starts_after(&[path::service(&format!("{}.pod", pod.name))])
+        .changed_by(part.on_change);
+    for (change, files) in &config {
+        for file in files {
+            row = match change {
+                ConfigChange::Reload if part.reload.is_some() => row.reloads_on(file),
+                ConfigChange::Reload => row.restarts_on(file),
+                ConfigChange::Nothing => row,
+            };
+        }
+    }
+}
+
+/// An image is built where it is missing, at boot too, and no container depends on it: a host whose mirror is gone boots.
+fn lower_build(output: &mut Output, build: &Build) {
+    let Build {
+        name,
+        tag,
+        directory,
+    } = build;
+    let is_missing = [
+        "/bin/sh",
+        "-c",
+        "! podman image exists \"$1\"",
+        "sh",
+        tag.as_str(),
+    ];
+    let mut unit = Unit::new();
+    unit.push(UnitKey::Description, format_args!("Build of {tag}"))
+        .push(UnitKey::Wants, path::service(host::NETWORK))
+        .push(UnitKey::After, path::service(host::NETWORK))
+        .push(UnitKey::StartLimitIntervalSec, 0)
+        .push(BuildKey::ImageTag, tag)
+        .push(BuildKey::SetWorkingDirectory, directory)
+        .push(BuildKey::Network, "host")
+        .push_words(ServiceKey::ExecCondition, &is_missing)
+        .push(ServiceKey::Restart, "on-failure")
+        .push(ServiceKey::RestartSec, 60)
+        .push(InstallKey::WantedBy, host::BOOT_TARGET);
+    let files = output.files_below(directory);
+    let about = format!("Build of {tag}");
+    let row = output
+        .place_unit(&format!("{name}.build"), &about, &unit)
+        .starts_after(&[path::service(host::NETWORK)]);
+    files.iter().fold(row, |row, file| row.restarts_on(file));
+}

@@ -1,0 +1,199 @@
+//! Writes the unit of one container of a pod.
+
+use crate::format::unit::{
+    ContainerKey, ServiceKey, Unit, UnitKey, assign, secret_env, secret_mount, volume,
+};
+use crate::plan::{HostPlan, PodPlan, SecretTarget};
+
+use super::super::part::{ConfigDirectory, ContainerPart, Health, Relabel, VolumePart};
+use super::super::unit as common;
+
+/// Returns the unit of a container of `pod` that is started after the units `after`.
+pub(super) fn unit(
+    host: &HostPlan,
+    (pod, part): (&PodPlan, &ContainerPart),
+    after: &[String],
+) -> Unit {
+    let ContainerPart {
+        name,
+        image,
+        entrypoint,
+        command,
+        user,
+        environment,
+        secrets,
+        volumes,
+        config,
+        tmpfs,
+        drops_capabilities,
+        capabilities,
+        devices,
+        sysctls,
+        is_read_only,
+        runs_init,
+        health,
+        stop_signal,
+        stop_timeout_secs,
+        reload,
+        on_change: _,
+        after: _,
+        restart_delay_secs,
+    } = part;
+    let container = format!("{}-{name}", pod.name);
+    let mut unit = Unit::new();
+    unit.push(
+        UnitKey::Description,
+        format_args!("Container {name} of pod {}", pod.name),
+    );
+    common::push_ordering(&mut unit, after);
+    unit.push(ContainerKey::ContainerName, &container)
+        .push(ContainerKey::Pod, format_args!("{}.pod", pod.name));
+    common::push_image(&mut unit, image);
+    push_program(&mut unit, entrypoint, command, *user);
+    push_environment(&mut unit, environment, secrets);
+    push_mounts(&mut unit, config, volumes, tmpfs);
+    push_privileges(&mut unit, *drops_capabilities, capabilities, devices);
+    for (parameter, value) in sysctls {
+        unit.push(ContainerKey::Sysctl, assign(parameter, value));
+    }
+    push_switches(&mut unit, *is_read_only, *runs_init);
+    push_health(&mut unit, health.as_ref());
+    unit.push(ContainerKey::LogDriver, "journald");
+    if let Some(signal) = stop_signal {
+        unit.push(ContainerKey::StopSignal, signal);
+    }
+    if let Some(reload) = reload {
+        common::push_reload(&mut unit, host, &container, reload);
+    }
+    unit.push(ServiceKey::Restart, "always")
+        .push(ServiceKey::RestartSec, restart_delay_secs);
+    common::push_timeouts(&mut unit, *stop_timeout_secs);
+    unit
+}
+
+fn push_program(
+    unit: &mut Unit,
+    entrypoint: &[String],
+    command: &[String],
+    user: Option<(u32, u32)>,
+) {
+    if !entrypoint.is_empty() {
+        unit.push_words(ContainerKey::Entrypoint, entrypoint);
+    }
+    if !command.is_empty() {
+        unit.push_words(ContainerKey::Exec, command);
+    }
+    if let Some((uid, gid)) = user {
+        unit.push(ContainerKey::User, uid)
+            .push(ContainerKey::Group, gid);
+    }
+}
+
+fn push_environment(
+    unit: &mut Unit,
+    environment: &[(String, String)],
+    secrets: &[(String, SecretTarget)],
+) {
+    for (variable, value) in environment {
+        unit.push(ContainerKey::Environment, assign(variable, value));
+    }
+    for (secret, target) in secrets {
+        push_secret(unit, secret, target);
+    }
+}
+
+fn push_privileges(
+    unit: &mut Unit,
+    drops_capabilities: bool,
+    capabilities: &[String],
+    devices: &[String],
+) {
+    if drops_capabilities {
+        unit.push(ContainerKey::DropCapability, "all")
+            .push(ContainerKey::NoNewPrivileges, true);
+    }
+    for capability in capabilities {
+        unit.push(ContainerKey::AddCapability, capability);
+    }
+    for device in devices {
+        unit.push(ContainerKey::AddDevice, device);
+    }
+}
+
+fn push_secret(unit: &mut Unit, secret: &str, target: &SecretTarget) {
+    let value = match target {
+        SecretTarget::Env(variable) => secret_env(secret, variable),
+        SecretTarget::Mount {
+            path,
+            uid,
+            gid,
+            mode,
+        } => {
+            // Permission bits fit: resolve has refused more than four octal digits.
+            let mode = u16::try_from(*mode & 0o7777).unwrap_or(0o400);
+            secret_mount(secret, path, (*uid, *gid), mode)
+        }
+    };
+    unit.push(ContainerKey::Secret, value);
+}
+
+fn push_mounts(
+    unit: &mut Unit,
+    config: &[ConfigDirectory],
+    volumes: &[VolumePart],
+    tmpfs: &[String],
+) {
+    for directory in config {
+        let ConfigDirectory {
+            path,
+            mount,
+            on_change: _,
+        } = directory;
+        unit.push(ContainerKey::Volume, volume(path, mount, &["ro", "Z"]));
+    }
+    for one in volumes {
+        let VolumePart {
+            source,
+            mount,
+            is_read_only,
+            relabel,
+        } = one;
+        let access = is_read_only.then_some("ro");
+        let label = match relabel {
+            Relabel::Private => Some("Z"),
+            Relabel::Shared => Some("z"),
+            Relabel::Never => None,
+        };
+        let options: Vec<&str> = access.into_iter().chain(label).collect();
+        unit.push(ContainerKey::Volume, volume(source, mount, &options));
+    }
+    for place in tmpfs {
+        unit.push(ContainerKey::Tmpfs, place);
+    }
+}
+
+fn push_switches(unit: &mut Unit, is_read_only: bool, runs_init: bool) {
+    if is_read_only {
+        unit.push(ContainerKey::ReadOnly, true);
+    }
+    if runs_init {
+        unit.push(ContainerKey::RunInit, true);
+    }
+}
+
+fn push_health(unit: &mut Unit, health: Option<&Health>) {
+    if let Some(Health {
+        command,
+        interval_secs,
+        timeout_secs,
+    }) = health
+    {
+        unit.push_words(ContainerKey::HealthCmd, command)
+            .push(
+                ContainerKey::HealthInterval,
+                format_args!("{interval_secs}s"),
+            )
+            .push(ContainerKey::HealthTimeout, format_args!("{timeout_secs}s"))
+            .push(ContainerKey::HealthOnFailure, "none");
+    }
+}

@@ -1,0 +1,123 @@
+//! Lowers secrets: a table of what each Podman secret is made of, and the unit that makes them on the host. No value is here.
+
+use std::net::Ipv4Addr;
+
+use serde::Serialize;
+
+use crate::format::unit::{ServiceKey, Unit, UnitKey};
+use crate::plan::{HostPlan, PassfileLine, SecretContent, SecretPlan, SecretSource};
+
+use super::output::Output;
+use super::part::{script, text};
+use super::{host, path};
+
+/// The unit file of the loader.
+pub(super) const UNIT: &str = "containerops-secrets.service";
+
+const TABLE: &str = "/etc/containerops/secrets.json";
+
+/// What `load-secrets` reads.
+#[derive(Serialize)]
+struct Table<'p> {
+    secrets: Vec<Secret<'p>>,
+}
+
+#[derive(Serialize)]
+struct Secret<'p> {
+    name: &'p str,
+    #[serde(flatten)]
+    content: Content<'p>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Content<'p> {
+    Value(Source<'p>),
+    Passfile(Vec<Login<'p>>),
+}
+
+#[derive(Serialize)]
+struct Login<'p> {
+    address: Ipv4Addr,
+    user: &'p str,
+    password: Source<'p>,
+}
+
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the description's own names")]
+struct Source<'p> {
+    secret: &'p str,
+    source: &'p str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    json_key: Option<&'p str>,
+}
+
+/// Adds the table, the script and the unit.
+pub(super) fn lower(output: &mut Output, plan: &HostPlan) {
+    output.place(TABLE, text(table(&plan.secrets)));
+    let loader = format!("{}/load-secrets", host::SCRIPTS);
+    output.place(
+        &loader,
+        script(include_str!("../../templates/host/load-secrets")),
+    );
+    let mut unit = Unit::new();
+    unit.push(UnitKey::Description, "Podman secrets of this host")
+        .push(UnitKey::Wants, path::service(host::NETWORK))
+        .push(UnitKey::After, path::service(host::NETWORK))
+        .push(UnitKey::StartLimitIntervalSec, 0)
+        .push(ServiceKey::Type, "oneshot")
+        .push(ServiceKey::RemainAfterExit, "yes")
+        .push(ServiceKey::RuntimeDirectory, "containerops-secrets")
+        .push(ServiceKey::RuntimeDirectoryMode, "0700")
+        .push(ServiceKey::ExecStart, &loader)
+        .push(ServiceKey::Restart, "on-failure")
+        .push(ServiceKey::RestartSec, 5);
+    output
+        .place_unit(UNIT, "The Podman secrets of this host", &unit)
+        .restarts_on(TABLE)
+        .restarts_on(&loader)
+        .starts_after(&[path::service(host::NETWORK)]);
+}
+
+fn table(secrets: &[SecretPlan]) -> String {
+    let secrets = secrets.iter().map(secret).collect();
+    // Its own types hold nothing but strings and lists: there is nothing that JSON can't hold.
+    let mut text = serde_json::to_string_pretty(&Table { secrets }).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn secret<'p>(secret: &'p SecretPlan) -> Secret<'p> {
+    let SecretPlan { name, content } = secret;
+    let content = match content {
+        SecretContent::Value(value) => Content::Value(source(value)),
+        SecretContent::Passfile(lines) => Content::Passfile(lines.iter().map(login).collect()),
+    };
+    Secret { name, content }
+}
+
+fn login<'p>(line: &PassfileLine<'p>) -> Login<'p> {
+    let PassfileLine {
+        address,
+        user,
+        password,
+    } = line;
+    Login {
+        address: *address,
+        user,
+        password: source(password),
+    }
+}
+
+fn source(source: &SecretSource) -> Source<'_> {
+    let SecretSource {
+        name,
+        source,
+        json_key,
+    } = source;
+    Source {
+        secret: name,
+        source,
+        json_key: json_key.as_deref(),
+    }
+}
