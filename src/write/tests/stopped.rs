@@ -174,6 +174,29 @@ fn a_run_stopped_anywhere_over_an_old_tree_is_reported_and_mended() {
 }
 
 #[test]
+fn directories_that_a_stopped_run_emptied_or_made_are_not_left() {
+    let mut old = wish(&[
+        ("h1", &[("a/b/c", "1"), ("d/e", "1")]),
+        ("h2", &[("a/b/c", "1")]),
+    ]);
+    old.operator = files(&[("x/y/z", "1")]);
+    let mut new = wish(&[("h1", &[("d/e", "1"), ("g/h/i", "1")])]);
+    new.operator = files(&[("v/w", "1")]);
+    let nothing = wish(&[("h1", &[("d/e", "1")])]);
+    in_order(|| {
+        let all = [&nothing, &new, &old];
+        for (old, new) in [
+            (&old, &nothing),
+            (&nothing, &old),
+            (&old, &new),
+            (&new, &nothing),
+        ] {
+            assert!(stop_everywhere(Some(old), new, &all) > 8);
+        }
+    });
+}
+
+#[test]
 fn a_first_run_stopped_anywhere_is_reported_and_mended() {
     let (old, new) = old_and_new();
     in_order(|| {
