@@ -1,0 +1,7 @@
+//! The tests that see the program from outside: one binary, one link step.
+#![expect(clippy::unwrap_used, reason = "a failing helper is a failing test")]
+
+mod errors;
+mod reference;
+mod structure;
+mod support;

@@ -1,0 +1,74 @@
+//! What several tests need: where things lie, and how expected files are compared and recorded.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Returns a path below the project's root.
+pub(crate) fn path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}
+
+/// Reads a text file.
+pub(crate) fn read(path: &Path) -> String {
+    match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => panic!("cannot read `{}`: {error}", path.display()),
+    }
+}
+
+/// Lists all files below `directory`, at any depth, whose names end in `ending`, sorted.
+pub(crate) fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = walkdir::WalkDir::new(directory).sort_by_file_name();
+    let entries = entries.into_iter().map(Result::unwrap);
+    entries
+        .filter(|entry| entry.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
+        .filter(|path| path.to_string_lossy().ends_with(ending))
+        .collect()
+}
+
+/// Expected files that didn't hold what was found. Ask [`Expected::finish`] when all were compared.
+#[derive(Default)]
+pub(crate) struct Expected {
+    differences: Vec<String>,
+}
+
+impl Expected {
+    /// Compares one expected file with what was found. With `RECORD=1` it is written anew.
+    pub(crate) fn compare(&mut self, path: &Path, found: &str) {
+        let expected = fs::read_to_string(path).unwrap_or_default();
+        if expected == found && path.exists() {
+            return;
+        }
+        if is_recording() {
+            record(path, found);
+        }
+        let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let diff = similar::TextDiff::from_lines(expected.as_str(), found);
+        let names = (format!("{} (expected)", name.display()), "found".to_owned());
+        let diff = diff.unified_diff().header(&names.0, &names.1).to_string();
+        self.differences.push(diff);
+    }
+
+    /// Fails when anything differed, recorded or not: so the switch can't stay on.
+    pub(crate) fn finish(self) {
+        let verb = if is_recording() {
+            "were recorded: read them, then run without `RECORD=1`"
+        } else {
+            "differ; `RECORD=1 cargo test` writes them anew"
+        };
+        let count = self.differences.len();
+        let text = self.differences.join("\n");
+        assert!(count == 0, "{text}\n{count} expected files {verb}");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one switch of the tests")]
+fn is_recording() -> bool {
+    std::env::var("RECORD").is_ok_and(|value| value == "1")
+}
+
+#[expect(clippy::disallowed_methods, reason = "recording is writing")]
+fn record(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+}
