@@ -133,17 +133,31 @@ mod tests {
     #[test]
     fn a_backup_replica_is_one_on_both_reading_listeners() {
         let config = config(&plan());
-        let backup = "    server db3 10.2.57.23:5432 backup";
+        let backup = "    server db3 10.2.57.23:5432 tcp-ut 20s backup";
         assert!(!listener(&config, "primary").contains(backup));
         for name in ["replicas", "read-only"] {
             let listener = listener(&config, name);
             assert!(listener.contains(backup), "{listener}");
             assert!(
-                listener.contains("    server db1 10.2.57.21:5432\n"),
+                listener.contains("    server db1 10.2.57.21:5432 tcp-ut 20s\n"),
                 "{listener}"
             );
             assert!(listener.contains("option allbackups"), "{listener}");
         }
+    }
+
+    #[test]
+    fn every_server_has_its_own_tcp_user_timeout() {
+        let config = config(&plan());
+        let servers: Vec<&str> = config
+            .lines()
+            .filter(|line| line.contains("    server "))
+            .collect();
+        assert_eq!(servers.len(), 6);
+        assert!(
+            servers.iter().all(|line| line.contains(" tcp-ut 20s")),
+            "{config}"
+        );
     }
 
     #[test]
