@@ -30,7 +30,7 @@ use crate::model::{
 };
 use crate::name::Allowed;
 use crate::pointer::{At, Pointer};
-use crate::report::{Code, Diagnostic, Report};
+use crate::report::{Code, Diagnostic, Report, Severity};
 use crate::source::Source;
 
 use endpoint::Kind;
@@ -97,6 +97,9 @@ struct Resolver<'d> {
     endpoints: Vec<EndpointPlace>,
 }
 
+/// What a text is to be, the text, and whether it is.
+type Text<'t> = (&'t str, &'t str, Result<(), Allowed>);
+
 /// What the model needn't know about an endpoint, but its checks do.
 struct EndpointPlace {
     kind: Kind,
@@ -138,27 +141,18 @@ impl<'d> Resolver<'d> {
         self.report.push(Diagnostic::new(code, at, message));
     }
 
-    /// Reports a value that isn't what it may be. Returns whether it is.
-    fn check(&mut self, code: Code, at: At<'_>, result: Result<(), Allowed>) -> bool {
-        self.check_value(code, at, ("this value", result))
+    /// Reports a text that isn't what it may be. Returns whether it is.
+    fn check(&mut self, code: Code, at: At<'_>, text: Text<'_>) -> bool {
+        let wrong = not_allowed(code, at, text);
+        let fits = wrong.is_none();
+        self.report.extend(wrong);
+        fits
     }
 
-    /// Reports `what` when it isn't what it may be. Returns whether it is.
-    fn check_value(
-        &mut self,
-        code: Code,
-        at: At<'_>,
-        (what, result): (&str, Result<(), Allowed>),
-    ) -> bool {
-        match result {
-            Ok(()) => true,
-            Err(allowed) => {
-                let message = format!("{what} can't be used here");
-                self.report
-                    .push(Diagnostic::new(code, at, message).allowed_text(allowed));
-                false
-            }
-        }
+    /// Reports a key that isn't what it may be.
+    fn check_key(&mut self, code: Code, at: At<'_>, text: Text<'_>) {
+        let wrong = not_allowed(code, at, text);
+        self.report.extend(wrong.map(Diagnostic::on_key));
     }
 
     /// Returns an overlay network that shares addresses with `cidr`, and its name.
@@ -167,6 +161,15 @@ impl<'d> Resolver<'d> {
         let after = self.cidrs.range(cidr.network()..).next();
         let mut neighbours = before.into_iter().chain(after).map(|(_, entry)| *entry);
         neighbours.find(|(other, _)| other.contains(&cidr) || cidr.contains(other))
+    }
+
+    /// Whether an error was found in a section, in its shape or its meaning.
+    fn has_errors_in(&self, section: &str) -> bool {
+        let at = At::ROOT.key(section);
+        let section = at.to_pointer();
+        let mut errors = self.report.iter();
+        self.has_failed(at)
+            || errors.any(|it| it.severity == Severity::Error && it.pointer.starts_with(&section))
     }
 
     /// Whether the shape of what stands at `at` was wrong.
@@ -249,6 +252,27 @@ impl<'d> Resolver<'d> {
         }
         found
     }
+}
+
+fn not_allowed(code: Code, at: At<'_>, (noun, text, result): Text<'_>) -> Option<Diagnostic> {
+    let allowed = result.err()?;
+    let message = if code == Code::BadCharacter {
+        "this text holds a control character, where a line must stay one line".to_owned()
+    } else {
+        format!("`{}` is no {noun}", shown(text))
+    };
+    Some(Diagnostic::new(code, at, message).allowed_text(allowed))
+}
+
+/// Returns a text as a sentence can quote it: without control characters, and not too long.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 64;
+    let escaped: String = text.chars().flat_map(char::escape_debug).collect();
+    if escaped.chars().count() <= LONGEST {
+        return escaped;
+    }
+    let start: String = escaped.chars().take(LONGEST).collect();
+    start + "…"
 }
 
 /// Returns the kind and the name of the entry that `at` lies in.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use croner::Cron;
 
-use super::Resolver;
 use super::endpoint::{Claim, Kind};
+use super::{Resolver, shown};
 use crate::description;
 use crate::model::{
     BarmanServer, BarmanSource, Compression, EndpointId, HostId, NetworkId, PatroniId,
@@ -36,17 +36,21 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     for (name, server) in description.barman_servers.iter() {
         let servers = At::ROOT.key("barman_servers");
         let at = servers.key(name);
-        resolver.check_value(
+        resolver.check_key(
             Code::BadName,
             at,
-            ("this Barman server's name", name::label(name)),
+            ("name for a Barman server", name, name::label(name)),
         );
         if let Some(image) = &server.image {
-            resolver.check(Code::BadImage, at.key("image"), name::image(image));
+            resolver.check(
+                Code::BadImage,
+                at.key("image"),
+                ("image", image, name::image(image)),
+            );
         }
         let host = resolver.host(at.key("host"), &server.host);
         let network = resolver.network(at, server.network.as_deref());
-        check_host(resolver, at, (host, &server.host), &mut seen);
+        let is_first = check_host(resolver, at, (host, &server.host), &mut seen);
         let place = Place {
             name,
             host,
@@ -54,7 +58,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
             at,
         };
         let sources = sources(resolver, place, server, &mut seen);
-        let (Some(host), Some(network)) = (host, network) else {
+        let (Some(host), Some(network), true) = (host, network, is_first) else {
             continue;
         };
         let domain = resolver.domain(network);
@@ -91,13 +95,14 @@ fn compression(written: description::Compression) -> Compression {
     }
 }
 
+/// Reports a host that runs a Barman server already. Returns whether it runs none.
 fn check_host(
     resolver: &mut Resolver<'_>,
     at: At<'_>,
     (host, name): (Option<HostId>, &str),
     seen: &mut Seen<'_>,
-) {
-    let Some(host) = host else { return };
+) -> bool {
+    let Some(host) = host else { return true };
     let at = at.key("host");
     if let Some(first) = seen.hosts.get(&host) {
         let message = format!("host `{name}` runs another Barman server already");
@@ -105,9 +110,10 @@ fn check_host(
             .help("name the sources in one server, or take another host")
             .note_at(first.clone(), "the other server");
         resolver.report.push(diagnostic);
-    } else {
-        seen.hosts.insert(host, at.to_pointer());
+        return false;
     }
+    seen.hosts.insert(host, at.to_pointer());
+    true
 }
 
 fn sources<'d>(
@@ -191,7 +197,11 @@ fn check_frequency(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) {
         None
     };
     let Some(schedule) = schedule else {
-        let diagnostic = Diagnostic::new(Code::BadSchedule, at, "this is no schedule of cron");
+        let diagnostic = Diagnostic::new(
+            Code::BadSchedule,
+            at,
+            format!("`{}` is no schedule of cron", shown(text)),
+        );
         let allowed = "minute (0-59), hour (0-23), day of month (1-31), month (1-12), day of week \
                        (0-7), as numbers with `*`, `,`, `-` and `/`: `30 3 * * *`";
         resolver.report.push(diagnostic.allowed_text(allowed));

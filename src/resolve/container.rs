@@ -30,15 +30,15 @@ pub(super) fn resolve(
     let containers = at.key("containers");
     for (name, container) in pod.containers.iter() {
         let at = containers.key(name);
-        resolver.check_value(
+        resolver.check_key(
             Code::BadName,
             at,
-            ("this container's name", name::label(name)),
+            ("name for a container", name, name::label(name)),
         );
         resolver.check(
             Code::BadImage,
             at.key("image"),
-            name::image(&container.image),
+            ("image", &container.image, name::image(&container.image)),
         );
         check_texts(resolver, at, container);
         check_after(resolver, at, (name, container), pod);
@@ -197,8 +197,15 @@ fn check_environment(resolver: &mut Resolver<'_>, at: At<'_>, container: &descri
     let mut seen: BTreeMap<&str, Pointer> = BTreeMap::new();
     for name in container.environment.keys() {
         let at = environment.key(name);
-        let what = ("this variable's name", name::environment_variable(name));
-        resolver.check_value(Code::BadName, at, what);
+        resolver.check_key(
+            Code::BadName,
+            at,
+            (
+                "name for an environment variable",
+                name,
+                name::environment_variable(name),
+            ),
+        );
         seen.insert(name, at.to_pointer());
     }
     let secrets = at.key("secrets");
@@ -206,8 +213,15 @@ fn check_environment(resolver: &mut Resolver<'_>, at: At<'_>, container: &descri
         let Some(name) = &secret.env else { continue };
         let entry = secrets.index(index);
         let at = entry.key("env");
-        let what = ("this variable's name", name::environment_variable(name));
-        resolver.check_value(Code::BadName, at, what);
+        resolver.check_key(
+            Code::BadName,
+            at,
+            (
+                "name for an environment variable",
+                name,
+                name::environment_variable(name),
+            ),
+        );
         if let Some(first) = seen.insert(name, at.to_pointer()) {
             let message = format!("variable `{name}` is set twice");
             let diagnostic = Diagnostic::new(Code::VariableTwice, at, message);
@@ -222,7 +236,11 @@ fn check_kernel(resolver: &mut Resolver<'_>, at: At<'_>, container: &description
     let capabilities = at.key("capabilities");
     for (index, name) in container.capabilities.iter().enumerate() {
         let at = capabilities.index(index);
-        resolver.check(Code::BadCapability, at, name::capability(name));
+        resolver.check(
+            Code::BadCapability,
+            at,
+            ("capability", name, name::capability(name)),
+        );
         if FORBIDDEN.contains(&name.strip_prefix("CAP_").unwrap_or(name)) {
             let message = format!("capability `{name}` would open the pod's egress lock");
             let help = "ask for the narrower capability that the program needs; for ways out of \
@@ -233,13 +251,20 @@ fn check_kernel(resolver: &mut Resolver<'_>, at: At<'_>, container: &description
     }
     let devices = at.key("devices");
     for (index, device) in container.devices.iter().enumerate() {
-        resolver.check(Code::BadDevice, devices.index(index), name::device(device));
+        resolver.check(
+            Code::BadDevice,
+            devices.index(index),
+            ("device", device, name::device(device)),
+        );
     }
     let sysctls = at.key("sysctls");
     for (name, value) in container.sysctls.iter() {
         let at = sysctls.key(name);
-        let what = ("this kernel parameter's name", name::sysctl(name));
-        resolver.check_value(Code::BadName, at, what);
+        resolver.check_key(
+            Code::BadName,
+            at,
+            ("kernel parameter of a container", name, name::sysctl(name)),
+        );
         if let Err(reason) = can_carry(ContainerKey::Sysctl, &format!("{name}={value}")) {
             let message = format!("`Sysctl=` can't carry this value: it {reason}");
             resolver.error(Code::UncarriableValue, at, message);
@@ -249,12 +274,12 @@ fn check_kernel(resolver: &mut Resolver<'_>, at: At<'_>, container: &description
         resolver.check(
             Code::BadSignal,
             at.key("reload_signal"),
-            name::signal(signal),
+            ("signal", signal, name::signal(signal)),
         );
     }
     if container.restart_delay > 3600 {
         let message = format!(
-            "{} seconds is no delay for a restart",
+            "a restart can't wait for {} seconds",
             container.restart_delay
         );
         let diagnostic = Diagnostic::new(Code::OutOfRange, at.key("restart_delay"), message);
@@ -282,12 +307,18 @@ fn check_mounts(resolver: &mut Resolver<'_>, at: At<'_>, container: &description
     let directories = at.key("config_files");
     for (directory, files) in container.config_files.iter() {
         let at = directories.key(directory);
-        let what = ("this directory", name::path(directory));
-        resolver.check_value(Code::BadPath, at, what);
+        resolver.check_key(
+            Code::BadPath,
+            at,
+            ("path in a container", directory, name::path(directory)),
+        );
         mounts.push((directory, at.to_pointer()));
         for name in files.keys() {
-            let what = ("this file's name", name::file_name(name));
-            resolver.check_value(Code::BadName, at.key(name), what);
+            resolver.check_key(
+                Code::BadName,
+                at.key(name),
+                ("name for a file", name, name::file_name(name)),
+            );
         }
         if files.is_empty() {
             let message = format!("directory `{directory}` has no file");
@@ -360,7 +391,11 @@ fn secret_target(
     match (&written.env, &written.mount) {
         (Some(name), None) if !has_owner => Some(SecretTarget::Env(name.clone())),
         (None, Some(path)) => {
-            let is_path = resolver.check(Code::BadPath, at.key("mount"), name::path(path));
+            let is_path = resolver.check(
+                Code::BadPath,
+                at.key("mount"),
+                ("path in a container", path, name::path(path)),
+            );
             let mode = mode(resolver, at, written.mode.as_deref().unwrap_or("0400"))?;
             let (uid, gid) = (written.uid.unwrap_or(0), written.gid.unwrap_or(0));
             is_path.then(|| SecretTarget::Mount {
@@ -407,7 +442,15 @@ fn volumes(
     let mut resolved = Vec::new();
     for (index, written) in container.volumes.iter().enumerate() {
         let at = at.index(index);
-        resolver.check(Code::BadPath, at.key("mount"), name::path(&written.mount));
+        resolver.check(
+            Code::BadPath,
+            at.key("mount"),
+            (
+                "path in a container",
+                &written.mount,
+                name::path(&written.mount),
+            ),
+        );
         let Some(source) = volume_source(resolver, at, written) else {
             continue;
         };
@@ -429,8 +472,11 @@ fn volume_source(
     let has_owner = written.uid.is_some() || written.gid.is_some() || written.mode.is_some();
     match (&written.name, &written.source) {
         (Some(name), None) => {
-            let what = ("this volume's name", name::label(name));
-            resolver.check_value(Code::BadName, at.key("name"), what);
+            resolver.check(
+                Code::BadName,
+                at.key("name"),
+                ("name for a volume", name, name::label(name)),
+            );
             let mode = mode(resolver, at, written.mode.as_deref().unwrap_or("0750"))?;
             let (uid, gid) = (written.uid.unwrap_or(0), written.gid.unwrap_or(0));
             Some(VolumeSource::Named {
@@ -441,7 +487,11 @@ fn volume_source(
             })
         }
         (None, Some(source)) if !has_owner => {
-            resolver.check(Code::BadPath, at.key("source"), name::path(source));
+            resolver.check(
+                Code::BadPath,
+                at.key("source"),
+                ("path on a host", source, name::path(source)),
+            );
             Some(VolumeSource::Path(source.clone()))
         }
         (None, Some(_)) => {

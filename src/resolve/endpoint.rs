@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use super::{EndpointPlace, Resolver};
+use super::{EndpointPlace, Resolver, shown};
 use crate::lock::{Lock, LockEntry};
 use crate::model::{Endpoint, EndpointId, HostId, NetworkId};
 use crate::name;
@@ -48,7 +48,10 @@ impl Resolver<'_> {
     /// Makes an endpoint. Its address and ports follow when all are known.
     pub(super) fn claim(&mut self, claim: Claim<'_>) -> EndpointId {
         let hostname = claim.hostname.map_or(claim.default_hostname, str::to_owned);
-        if name::hostname(&hostname).is_err() {
+        // A default rests on names that have checks of their own; only its length is its own.
+        let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+        let is_told = claim.hostname.is_none() && !hostname.chars().all(legal);
+        if !is_told && name::hostname(&hostname).is_err() {
             self.bad_hostname(claim.at, claim.hostname.is_some(), &hostname);
         }
         let reserved = claim
@@ -85,13 +88,18 @@ impl Resolver<'_> {
 
     fn bad_hostname(&mut self, at: At<'_>, is_written: bool, hostname: &str) {
         let place = if is_written { at.key("hostname") } else { at };
-        let message = format!(
-            "`{hostname}` is no host name ({} characters)",
-            hostname.len()
-        );
+        let message = if hostname.len() > 63 {
+            format!(
+                "`{}` is no host name: {} characters",
+                shown(hostname),
+                hostname.len()
+            )
+        } else {
+            format!("`{}` is no host name", shown(hostname))
+        };
         let diagnostic = Diagnostic::new(Code::BadHostname, place, message);
         let allowed = name::hostname(hostname).err();
-        let diagnostic = diagnostic.allowed(allowed);
+        let diagnostic = diagnostic.allowed_text(allowed.unwrap_or_default());
         self.report.push(if is_written {
             diagnostic
         } else {
@@ -101,7 +109,11 @@ impl Resolver<'_> {
 
     /// Checks a group that the user gives to an endpoint: those of services are not theirs.
     fn group(&mut self, at: At<'_>, group: &str) {
-        if !self.check_value(Code::BadGroup, at, ("this group", name::group(group))) {
+        if !self.check(
+            Code::BadGroup,
+            at,
+            ("Nebula group", group, name::group(group)),
+        ) {
             return;
         }
         let services = ["etcd-", "patroni-", "proxy-", "barman-"];
@@ -135,9 +147,11 @@ impl Resolver<'_> {
         };
         let mut hosts = cidr.hosts();
         let range = hosts.next().zip(hosts.next_back());
-        let allowed = range.map(|(first, last)| format!("`{first}` to `{last}`"));
-        self.report
-            .push(Diagnostic::new(code, at, message).allowed(allowed));
+        let diagnostic = Diagnostic::new(code, at, message);
+        self.report.push(match range {
+            Some((first, last)) => diagnostic.allowed_text(format!("`{first}` to `{last}`")),
+            None => diagnostic,
+        });
         None
     }
 
@@ -256,7 +270,8 @@ fn keep_locked(resolver: &mut Resolver<'_>, lock: &Lock, taken: &mut Taken) {
             let cidr = resolver.model[id].cidr;
             let networks = At::ROOT.key("networks");
             let at = networks.key(network_name);
-            let message = format!("the lock file keeps {outside} addresses outside of `{cidr}`");
+            let what = if outside == 1 { "address" } else { "addresses" };
+            let message = format!("the lock file keeps {outside} {what} outside of `{cidr}`");
             let help = format!(
                 "write the old `cidr` back, or delete network `{network_name}` from the lock file \
                  to number it anew (every certificate is then issued again)"
@@ -440,6 +455,9 @@ fn free_port(
         .networks
         .get(&network)?
         .underlay_port_range;
+    if first > last {
+        return None;
+    }
     if let Some(port) = (first..=last).find(|port| !ports.contains(port)) {
         ports.insert(port);
         return Some(port);
@@ -447,7 +465,9 @@ fn free_port(
     let host = resolver.model[resolver.model[id].host].name.clone();
     let networks = At::ROOT.key("networks");
     let at = networks.key(&network);
-    let message = format!("host `{host}` has no free UDP port left from {first} to {last}");
+    let message = format!(
+        "host `{host}` has no UDP port left for network `{network}` from {first} to {last}"
+    );
     let help = "widen the range, or free what gone endpoints keep: `cops-gen lock --prune`";
     exhausted(
         resolver,

@@ -15,15 +15,19 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     for (name, cluster) in description.etcd_clusters.iter() {
         let clusters = At::ROOT.key("etcd_clusters");
         let at = clusters.key(name);
-        resolver.check_value(
+        resolver.check_key(
             Code::BadName,
             at,
-            ("this etcd cluster's name", name::label(name)),
+            ("name for an etcd cluster", name, name::label(name)),
         );
         if let Some(image) = &cluster.image {
-            resolver.check(Code::BadImage, at.key("image"), name::image(image));
+            resolver.check(
+                Code::BadImage,
+                at.key("image"),
+                ("image", image, name::image(image)),
+            );
         }
-        check_count(resolver, at, cluster);
+        check_count(resolver, at, (name, cluster));
         let Some(network) = resolver.network(at, cluster.network.as_deref()) else {
             continue;
         };
@@ -87,7 +91,20 @@ pub(super) fn placed_host(
     Some(host)
 }
 
-fn check_count(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &description::EtcdCluster) {
+/// Returns how many members a cluster can lose, in words.
+fn losses(count: usize) -> String {
+    match count.saturating_sub(1) / 2 {
+        0 => "no loss".to_owned(),
+        1 => "one loss".to_owned(),
+        more => format!("{more} losses"),
+    }
+}
+
+fn check_count(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    (name, cluster): (&str, &description::EtcdCluster),
+) {
     let at = at.key("members");
     let count = cluster.members.len();
     if resolver.has_failed(at) || count % 2 == 1 {
@@ -98,17 +115,22 @@ fn check_count(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &description::E
     };
     if count == 0 {
         let help = "name three hosts";
-        let diagnostic = Diagnostic::new(Code::EvenQuorum, at, "an etcd cluster needs members");
+        let message = format!("etcd cluster `{name}` has no members");
+        let diagnostic = Diagnostic::new(Code::EvenQuorum, at, message);
         resolver.report.push(diagnostic.help(help));
     } else if cluster.members.iter().any(|member| joins(member)) {
-        let message = format!("{count} members survive no more losses than {}", count - 1);
-        let help = "go on to an odd number when this member has joined";
+        let message = format!(
+            "etcd cluster `{name}` of {count} survives {} while a member joins",
+            losses(count)
+        );
+        let help = "when it has joined, go on to the next odd number";
         resolver
             .report
             .push(Diagnostic::new(Code::GrowingQuorum, at, message).help(help));
     } else {
         let message = format!(
-            "an etcd cluster of {count} survives no more losses than one of {}",
+            "etcd cluster `{name}` of {count} survives {}, as one of {} does",
+            losses(count),
             count - 1
         );
         let diagnostic = Diagnostic::new(Code::EvenQuorum, at, message);

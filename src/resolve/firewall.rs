@@ -256,18 +256,18 @@ fn user_rule(
     };
     let peer = match (&written.group, &written.host, &written.cidr) {
         (Some(group), None, None) => resolver
-            .check_value(
+            .check(
                 Code::BadGroup,
                 at.key("group"),
-                ("this group", name::group(group)),
+                ("Nebula group", group, name::group(group)),
             )
             .then(|| Peer::Group(group.clone())),
         (None, Some(host), None) if host == "any" => Some(Peer::Any),
         (None, Some(host), None) => resolver
-            .check_value(
+            .check(
                 Code::BadHostname,
                 at.key("host"),
-                ("this host name", name::hostname(host)),
+                ("host name", host, name::hostname(host)),
             )
             .then(|| Peer::Host(host.clone())),
         (None, None, Some(cidr)) => {

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::Resolver;
 use super::endpoint::{Claim, Kind};
+use super::{Resolver, shown};
 use crate::description;
 use crate::model::{
     Arch, EndpointId, Host, HostId, NetworkId, PodmanVersion, SecretId, SecretSource,
@@ -31,15 +31,27 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
 fn resolve_secret<'d>(resolver: &mut Resolver<'d>, name: &'d str, secret: &'d description::Secret) {
     let secrets = At::ROOT.key("secrets");
     let at = secrets.key(name);
-    resolver.check_value(
+    resolver.check_key(
         Code::BadName,
         at,
-        ("this secret's name", name::secret(name)),
+        ("name for a secret", name, name::secret(name)),
     );
     let source = at.key("source");
-    resolver.check(Code::BadPath, source, name::source_path(&secret.source));
+    resolver.check(
+        Code::BadPath,
+        source,
+        (
+            "path on a host",
+            &secret.source,
+            name::source_path(&secret.source),
+        ),
+    );
     if let Some(key) = &secret.json_key {
-        resolver.check(Code::BadCharacter, at.key("json_key"), name::line(key));
+        resolver.check(
+            Code::BadCharacter,
+            at.key("json_key"),
+            ("line of text", key, name::line(key)),
+        );
     }
     resolver
         .secret_ids
@@ -54,15 +66,23 @@ fn resolve_secret<'d>(resolver: &mut Resolver<'d>, name: &'d str, secret: &'d de
 fn resolve_host<'d>(resolver: &mut Resolver<'d>, name: &'d str, host: &'d description::Host) {
     let hosts = At::ROOT.key("hosts");
     let at = hosts.key(name);
-    resolver.check_value(Code::BadName, at, ("this host's name", name::label(name)));
+    resolver.check_key(
+        Code::BadName,
+        at,
+        ("name for a host", name, name::label(name)),
+    );
     if RESERVED.contains(&name) {
-        let message = format!("no host can be named `{name}`: Nix outputs have that name");
+        let message = format!("no host can be named `{name}`: the Nix flake uses that name itself");
         resolver
             .report
             .push(Diagnostic::new(Code::ReservedName, at, message).on_key());
     }
     if let Some(address) = &host.address {
-        resolver.check(Code::BadAddress, at.key("address"), name::dialled(address));
+        resolver.check(
+            Code::BadAddress,
+            at.key("address"),
+            ("address to dial", address, name::dialled(address)),
+        );
     }
     let underlay_address = host
         .underlay_address
@@ -125,7 +145,7 @@ pub(super) fn cidr(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) -> Optio
     match text.parse::<Ipv4Net>() {
         Ok(cidr) if cidr.trunc() == cidr => Some(cidr),
         Ok(cidr) => {
-            let message = format!("`{text}` has host bits");
+            let message = format!("`{text}` has bits set behind its prefix");
             let help = format!("did you mean `{}`?", cidr.trunc());
             resolver
                 .report
@@ -133,7 +153,11 @@ pub(super) fn cidr(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) -> Optio
             None
         }
         Err(_) => {
-            let diagnostic = Diagnostic::new(Code::BadCidr, at, "this is no IPv4 network");
+            let diagnostic = Diagnostic::new(
+                Code::BadCidr,
+                at,
+                format!("`{}` is no IPv4 network", shown(text)),
+            );
             resolver
                 .report
                 .push(diagnostic.allowed_text("`ADDRESS/LENGTH`, such as `10.2.57.0/24`"));
@@ -146,7 +170,11 @@ pub(super) fn cidr(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) -> Optio
 pub(super) fn ipv4(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) -> Option<Ipv4Addr> {
     let address = text.parse().ok();
     if address.is_none() {
-        let diagnostic = Diagnostic::new(Code::BadAddress, at, "this is no IPv4 address");
+        let diagnostic = Diagnostic::new(
+            Code::BadAddress,
+            at,
+            format!("`{}` is no IPv4 address", shown(text)),
+        );
         resolver
             .report
             .push(diagnostic.allowed_text("an IPv4 address, such as `192.0.2.11`"));
@@ -187,7 +215,7 @@ fn podman_version(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) -> Option
     match version {
         Some(version) if version >= oldest && version.to_string() == text => Some(version),
         _ => {
-            let message = format!("`{text}` is no version of Podman that can run the pods");
+            let message = format!("Podman `{}` can't run the pods", shown(text));
             let diagnostic = Diagnostic::new(Code::PodmanVersion, at, message);
             resolver
                 .report

@@ -14,10 +14,10 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     for (name, network) in description.networks.iter() {
         let networks = At::ROOT.key("networks");
         let at = networks.key(name);
-        resolver.check_value(
+        resolver.check_key(
             Code::BadName,
             at,
-            ("this network's name", name::label(name)),
+            ("name for a network", name, name::label(name)),
         );
         let Some(cidr) = cidr(resolver, at, network) else {
             continue;
@@ -74,15 +74,18 @@ fn cidr(
 
 fn check_settings(resolver: &mut Resolver<'_>, at: At<'_>, network: &description::Network) {
     let domain = at.key("dns_domain");
-    let what = "this domain";
-    resolver.check_value(
+    resolver.check(
         Code::BadHostname,
         domain,
-        (what, name::hostname(&network.dns_domain)),
+        (
+            "domain",
+            &network.dns_domain,
+            name::hostname(&network.dns_domain),
+        ),
     );
     let [first, last] = network.underlay_port_range;
     if first > last || first < 1024 {
-        let message = format!("ports from {first} to {last} are no range");
+        let message = format!("from {first} to {last} is no range of ports");
         let diagnostic = Diagnostic::new(Code::BadPort, at.key("underlay_port_range"), message);
         resolver
             .report
@@ -116,12 +119,15 @@ fn check_settings(resolver: &mut Resolver<'_>, at: At<'_>, network: &description
     }
     let blocklist = at.key("blocklist");
     for (index, print) in network.blocklist.iter().enumerate() {
-        let what = "this fingerprint";
         let place = blocklist.index(index);
-        resolver.check_value(
+        resolver.check(
             Code::BadFingerprint,
             place,
-            (what, name::fingerprint(print)),
+            (
+                "fingerprint of a certificate",
+                print,
+                name::fingerprint(print),
+            ),
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Drop-ins that the user adds to generated units.
 
-use super::Resolver;
 use super::units::Units;
+use super::{Resolver, shown};
 use crate::description::OverrideValue;
 use crate::format::unit::{PodmanVersion, Section, can_carry_written, known_keys, known_since};
 use crate::model::{HostId, Override};
@@ -87,10 +87,10 @@ fn check_key(
 ) {
     if ["Pod", "Network"].contains(&key) && section != Section::Unit && section != Section::Service
     {
-        let message = format!("`{key}=` is not yours to override: the egress lock lives by it");
-        resolver
-            .report
-            .push(Diagnostic::new(Code::ForbiddenOverride, at, message).on_key());
+        let message = format!("another `{key}=` would take the container out of its egress lock");
+        let help = "a way out of the pod is its `egress`, a way in its `publish`";
+        let diagnostic = Diagnostic::new(Code::ForbiddenOverride, at, message).on_key();
+        resolver.report.push(diagnostic.help(help));
         return;
     }
     let is_word = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -135,6 +135,7 @@ fn check_value(resolver: &mut Resolver<'_>, at: At<'_>, (key, value): (&str, &Ov
         if let Err(reason) = can_carry_written(line) {
             let message = format!("`{key}=` can't carry this value: it {reason}");
             resolver.error(Code::UncarriableValue, place, message);
+            continue;
         }
         let opens_lock = match key {
             "User" | "Group" => line
@@ -150,8 +151,10 @@ fn check_value(resolver: &mut Resolver<'_>, at: At<'_>, (key, value): (&str, &Ov
             _ => false,
         };
         if opens_lock {
-            let message = format!("`{key}={line}` would open the pod's egress lock");
-            resolver.error(Code::ForbiddenOverride, place, message);
+            let message = format!("`{key}={}` would open the pod's egress lock", shown(line));
+            let help = "for a way out of the pod there is `egress`";
+            let diagnostic = Diagnostic::new(Code::ForbiddenOverride, place, message);
+            resolver.report.push(diagnostic.help(help));
         }
     }
 }

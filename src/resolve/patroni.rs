@@ -22,13 +22,13 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     for (name, cluster) in description.patroni_clusters.iter() {
         let clusters = At::ROOT.key("patroni_clusters");
         let at = clusters.key(name);
-        resolver.check_value(
+        resolver.check_key(
             Code::BadName,
             at,
-            ("this Patroni cluster's name", name::label(name)),
+            ("name for a Patroni cluster", name, name::label(name)),
         );
         if RESERVED.contains(&name.as_str()) {
-            let message = format!("no cluster can be named `{name}`: Barman's own name");
+            let message = format!("no cluster can be named `{name}`: Barman uses that name itself");
             let diagnostic = Diagnostic::new(Code::ReservedName, at, message).on_key();
             resolver.report.push(diagnostic);
         }
@@ -121,7 +121,11 @@ fn check_groups(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &description::
         let at = at.key(key);
         for (index, group) in groups.iter().enumerate() {
             let place = at.index(index);
-            resolver.check_value(Code::BadGroup, place, ("this group", name::group(group)));
+            resolver.check(
+                Code::BadGroup,
+                place,
+                ("Nebula group", group, name::group(group)),
+            );
         }
     }
 }
@@ -140,7 +144,8 @@ fn check_etcd_network(
             &resolver.model[etcd_network].name,
             &resolver.model[network].name,
         );
-        let message = format!("the etcd cluster is on network `{theirs}`, this one on `{ours}`");
+        let message =
+            format!("the etcd cluster is on network `{theirs}`, its Patroni cluster on `{ours}`");
         let help = "members reach etcd over the overlay: put both on one network";
         let diagnostic = Diagnostic::new(Code::NetworksDiffer, at.key("etcd_cluster"), message);
         resolver.report.push(diagnostic.help(help));
@@ -249,8 +254,9 @@ fn backup_hosts(
         let at = at.index(index);
         let placed = placed_host(resolver, at, (name, false), &mut seen);
         if placed.is_some() && !is_silent && !all().any(|host| host == name) {
-            let message =
-                format!("backup replica `{name}` is no member or read replica of this cluster");
+            let message = format!(
+                "backup replica `{name}` is neither a member nor a read replica of this cluster"
+            );
             let diagnostic = Diagnostic::new(Code::BackupReplicaNotMember, at, message);
             resolver
                 .report
@@ -269,7 +275,11 @@ fn restore(
     let (members, replicas) = (at.key("members"), at.key("read_replicas"));
     let is_silent = resolver.has_failed(members) || resolver.has_failed(replicas);
     let at = at.key("restore_from_backup");
-    resolver.check(Code::BadPath, at.key("path"), name::path(&restore.path));
+    resolver.check(
+        Code::BadPath,
+        at.key("path"),
+        ("path on a host", &restore.path, name::path(&restore.path)),
+    );
     let at = at.key("host");
     let host = resolver.host(at, &restore.host)?;
     let listed = |list: &[Shorthand<Placement>]| list.iter().any(|it| it.host == restore.host);
@@ -278,7 +288,7 @@ fn restore(
     }
     let message = if listed(&cluster.read_replicas) {
         format!(
-            "read replica `{}` never becomes the primary, so it can't restore",
+            "read replica `{}` never becomes the primary, so it can't restore the cluster",
             restore.host
         )
     } else {

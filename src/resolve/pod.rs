@@ -22,7 +22,11 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     for (name, pod) in description.pods.iter() {
         let pods = At::ROOT.key("pods");
         let at = pods.key(name);
-        resolver.check_value(Code::BadName, at, ("this pod's name", name::label(name)));
+        resolver.check_key(
+            Code::BadName,
+            at,
+            ("name for a pod", name, name::label(name)),
+        );
         let host = resolver.host(at.key("host"), &pod.host);
         let network = resolver.network(at, pod.network.as_deref());
         let egress = egress(resolver, at, pod);
@@ -83,8 +87,12 @@ fn uses(
             continue;
         }
         if resolver.patroni_networks.get(cluster.0) != Some(&network) {
-            let message = format!("cluster `{name}` is on another network than this pod");
-            let help = "put the pod on the cluster's network";
+            let theirs = resolver.patroni_networks.get(cluster.0).copied();
+            let theirs = theirs.map_or("", |id| &resolver.model[id].name);
+            let ours = &resolver.model[network].name;
+            let message =
+                format!("cluster `{name}` is on network `{theirs}`, this pod on `{ours}`");
+            let help = "put both on one network: there is no way between two";
             resolver
                 .report
                 .push(Diagnostic::new(Code::NetworksDiffer, at, message).help(help));

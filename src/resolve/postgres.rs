@@ -1,6 +1,6 @@
 //! What a Patroni cluster says about `PostgreSQL` and about Patroni's own timing.
 
-use super::Resolver;
+use super::{Resolver, shown};
 use crate::description::{self, ParameterValue, SynchronousMode};
 use crate::model::{SecretId, Synchronous};
 use crate::name;
@@ -69,12 +69,16 @@ pub(super) fn check(
         ("proxy_image", &cluster.proxy_image),
     ] {
         if let Some(image) = image {
-            resolver.check(Code::BadImage, at.key(key), name::image(image));
+            resolver.check(
+                Code::BadImage,
+                at.key(key),
+                ("image", image, name::image(image)),
+            );
         }
     }
     if !(1..=604_800).contains(&cluster.proxy_drain_timeout) {
         let message = format!(
-            "{} seconds can't be waited for",
+            "sessions can't be left alone for {} seconds",
             cluster.proxy_drain_timeout
         );
         let place = at.key("proxy_drain_timeout");
@@ -150,13 +154,14 @@ fn check_version(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &description:
     let (allowed, fits) = if cluster.image.is_some() {
         ("14 to 18", (14..=18).contains(&version))
     } else {
-        (
-            "17, which Debian 13 has; 14 to 18 with an `image` of your own",
-            version == 17,
-        )
+        ("17, or 14 to 18 with an `image` of your own", version == 17)
     };
     if !fits {
-        let message = format!("no image with PostgreSQL {version} can be made");
+        let message = if cluster.image.is_some() {
+            format!("PostgreSQL {version} is not supported")
+        } else {
+            format!("Debian 13 has no PostgreSQL {version} to build the image from")
+        };
         let place = at.key("postgres_version");
         let diagnostic = Diagnostic::new(Code::UnsupportedPostgres, place, message);
         resolver.report.push(diagnostic.allowed_text(allowed));
@@ -167,30 +172,43 @@ fn check_config(resolver: &mut Resolver<'_>, at: At<'_>, config: &description::P
     let parameters = at.key("parameters");
     for (name, value) in config.parameters.iter() {
         let at = parameters.key(name);
-        resolver.check_value(
+        resolver.check_key(
             Code::BadName,
             at,
-            ("this parameter's name", name::parameter(name)),
+            ("name of a parameter", name, name::parameter(name)),
         );
         let lower = name.to_ascii_lowercase();
         if RESERVED_PARAMETERS.contains(&lower.as_str()) || lower.starts_with("recovery_target") {
-            let message = format!("parameter `{name}` is not yours to set: Patroni lives by it");
+            let message = format!("parameter `{name}` is Patroni's to set");
+            let help = if lower == "archive_timeout" {
+                "write `archive_timeout` in the Barman source that names this cluster"
+            } else {
+                "take it out: Patroni sets what this cluster needs"
+            };
             let diagnostic = Diagnostic::new(Code::ReservedParameter, at, message).on_key();
-            resolver.report.push(diagnostic);
+            resolver.report.push(diagnostic.help(help));
         }
         if let ParameterValue::Text(text) = value {
-            resolver.check(Code::BadCharacter, at, name::line(text));
+            resolver.check(
+                Code::BadCharacter,
+                at,
+                ("line of text", text, name::line(text)),
+            );
         }
     }
     let lines = at.key("pg_hba");
     for (index, line) in config.pg_hba.iter().enumerate() {
         let at = lines.index(index);
-        if !resolver.check(Code::BadCharacter, at, name::line(line)) {
+        if !resolver.check(
+            Code::BadCharacter,
+            at,
+            ("line of text", line, name::line(line)),
+        ) {
             continue;
         }
         let first = line.split_whitespace().next().unwrap_or_default();
         if !HBA_TYPES.contains(&first) || line.ends_with('\\') {
-            let message = "this is no line of pg_hba.conf";
+            let message = format!("`{}` is no line of pg_hba.conf", shown(line));
             let diagnostic = Diagnostic::new(Code::BadHbaLine, at, message);
             let allowed = "`TYPE DATABASE USER [ADDRESS] METHOD`, TYPE being `local`, `host`, \
                            `hostssl`, `hostnossl`, `hostgssenc` or `hostnogssenc`";
@@ -236,10 +254,10 @@ pub(super) fn roles_and_databases(
     let places = at.key("roles");
     for (name, role) in cluster.roles.iter() {
         let at = places.key(name);
-        resolver.check_value(
+        resolver.check_key(
             Code::BadName,
             at,
-            ("this role's name", name::sql_identifier(name)),
+            ("name for a role", name, name::sql_identifier(name)),
         );
         if RESERVED_ROLES.contains(&name.as_str()) || name.starts_with("pg_") {
             let message = format!("role `{name}` is the cluster's own");
@@ -254,8 +272,11 @@ pub(super) fn roles_and_databases(
     let places = at.key("databases");
     for (name, database) in cluster.databases.iter() {
         let at = places.key(name);
-        let what = ("this database's name", name::sql_identifier(name));
-        resolver.check_value(Code::BadName, at, what);
+        resolver.check_key(
+            Code::BadName,
+            at,
+            ("name for a database", name, name::sql_identifier(name)),
+        );
         if ["postgres", "template0", "template1"].contains(&name.as_str()) {
             let message = format!("database `{name}` is the cluster's own");
             let diagnostic = Diagnostic::new(Code::ReservedName, at, message).on_key();

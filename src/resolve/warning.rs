@@ -9,6 +9,11 @@ use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
 
 pub(super) fn check(resolver: &mut Resolver<'_>) {
+    // Who is missing is known only where everybody could be placed.
+    let has_all_backups = !resolver.has_errors_in("barman_servers");
+    let has_all_clients = !["pods", "hosts", "patroni_clusters"]
+        .iter()
+        .any(|section| resolver.has_errors_in(section));
     lighthouses(resolver);
     etcd_clusters(resolver);
     let groups: BTreeSet<(NetworkId, String)> = resolver
@@ -26,11 +31,17 @@ pub(super) fn check(resolver: &mut Resolver<'_>) {
     for index in 0..resolver.model.patroni_clusters.len() {
         let id = PatroniId(index);
         members(resolver, id);
-        backups(resolver, id);
-        clients(resolver, id, (&groups, used.contains(&id)));
+        if has_all_backups {
+            backups(resolver, id);
+        }
+        if has_all_clients {
+            clients(resolver, id, (&groups, used.contains(&id)));
+        }
     }
     barman_hosts(resolver);
-    super::firewall::warn_unmatched(resolver);
+    if has_all_backups && has_all_clients {
+        super::firewall::warn_unmatched(resolver);
+    }
 }
 
 fn warn(resolver: &mut Resolver<'_>, code: Code, at: At<'_>, (message, help): (String, &str)) {
