@@ -29,6 +29,16 @@ pub(crate) fn print(text: &str) -> Outcome {
     }
 }
 
+/// Writes lines to standard output.
+pub(crate) fn print_lines(lines: &[String]) -> Outcome {
+    print(
+        &lines
+            .iter()
+            .flat_map(|line| [line.as_str(), "\n"])
+            .collect::<String>(),
+    )
+}
+
 /// Writes a line to standard error. If that is closed too, nobody is left to tell.
 pub(crate) fn say(line: &str) {
     let mut stderr = anstream::stderr().lock();

@@ -253,7 +253,7 @@ pub struct PatroniCluster {
     pub data_checksums: bool,
     /// The user's parameters, sorted by name.
     pub parameters: Vec<(String, serde_json::Value)>,
-    /// The user's lines of pg_hba.conf.
+    /// The user's lines of `pg_hba.conf`.
     pub pg_hba: Vec<String>,
     /// Major version of PostgreSQL.
     pub postgres_version: u16,
@@ -480,13 +480,16 @@ pub enum VolumeSource {
     Path(String),
 }
 
+/// Keys of a section, each with its raw lines.
+pub type KeyLines = Vec<(String, Vec<String>)>;
+
 /// A drop-in for one unit.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Override {
     /// The unit file, such as `patroni-app-main.container`.
     pub unit_file: String,
     /// Section, then key and raw lines.
-    pub sections: Vec<(String, Vec<(String, Vec<String>)>)>,
+    pub sections: Vec<(String, KeyLines)>,
 }
 
 /// Returns the name in Podman of a secret of the description.

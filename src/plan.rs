@@ -122,7 +122,7 @@ pub enum Service<'m> {
     /// An etcd member.
     Etcd(EtcdPlan<'m>),
     /// A Patroni member.
-    Patroni(PatroniPlan<'m>),
+    Patroni(Box<PatroniPlan<'m>>),
     /// A proxy of a Patroni cluster.
     Proxy(ProxyPlan<'m>),
     /// A Barman server.
@@ -186,7 +186,7 @@ pub struct PatroniPlan<'m> {
     pub data_checksums: bool,
     /// The user's parameters, sorted by name; they win over ours.
     pub parameters: &'m [(String, serde_json::Value)],
-    /// The user's lines of pg_hba.conf.
+    /// The user's lines of `pg_hba.conf`.
     pub pg_hba: &'m [String],
     /// Major version of PostgreSQL.
     pub postgres_version: u16,

@@ -274,3 +274,47 @@ impl<'a> IntoIterator for &'a Report {
         self.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guess_is_made_only_when_it_is_likely() {
+        let cases: [(&str, &[&str], Option<&str>); 9] = [
+            ("bd2", &["db1", "db2"], Some("db2")),
+            ("bd9", &["db1", "db2"], None),
+            ("db", &["db1", "db2"], None),
+            ("db", &["db1", "web"], Some("db1")),
+            ("hosst", &["hosts", "version"], Some("hosts")),
+            ("membres", &["members", "proxies"], Some("members")),
+            ("xyz", &["abc"], None),
+            ("db1", &["db1", "db1"], None),
+            ("", &["a"], None),
+        ];
+        for (typed, candidates, expected) in cases {
+            assert_eq!(
+                nearest(typed, candidates.iter().copied()),
+                expected,
+                "{typed}"
+            );
+        }
+    }
+
+    #[test]
+    fn denied_warnings_are_errors() {
+        let mut report = Report::default();
+        let mut diagnostic = Diagnostic::new(Code::WrongType, At::ROOT, "odd");
+        diagnostic.severity = Severity::Warning;
+        report.push(diagnostic);
+        assert_eq!(
+            (report.errors(), report.warnings(), report.has_errors()),
+            (0, 1, false)
+        );
+        report.deny_warnings();
+        assert_eq!(
+            (report.errors(), report.warnings(), report.has_errors()),
+            (1, 0, true)
+        );
+    }
+}

@@ -184,27 +184,27 @@ impl<'d> Resolver<'d> {
 
     fn host(&mut self, at: At<'_>, name: &str) -> Option<HostId> {
         let found = self.host_ids.get(name).copied();
-        self.known(Section::Hosts, at, name, found)
+        self.known(Section::Hosts, at, (name, found))
     }
 
     fn secret(&mut self, at: At<'_>, name: &str) -> Option<SecretId> {
         let found = self.secret_ids.get(name).copied();
-        self.known(Section::Secrets, at, name, found)
+        self.known(Section::Secrets, at, (name, found))
     }
 
     fn etcd_cluster(&mut self, at: At<'_>, name: &str) -> Option<EtcdId> {
         let found = self.etcd_ids.get(name).copied();
-        self.known(Section::EtcdClusters, at, name, found)
+        self.known(Section::EtcdClusters, at, (name, found))
     }
 
     fn patroni_cluster(&mut self, at: At<'_>, name: &str) -> Option<PatroniId> {
         let found = self.patroni_ids.get(name).copied();
-        self.known(Section::PatroniClusters, at, name, found)
+        self.known(Section::PatroniClusters, at, (name, found))
     }
 
     fn named_network(&mut self, at: At<'_>, name: &str) -> Option<NetworkId> {
         let found = self.network_ids.get(name).copied();
-        self.known(Section::Networks, at, name, found)
+        self.known(Section::Networks, at, (name, found))
     }
 
     /// Returns the network of an entry at `at`, which may leave it out where only one exists.
@@ -229,8 +229,7 @@ impl<'d> Resolver<'d> {
         &mut self,
         section: Section,
         at: At<'_>,
-        name: &str,
-        found: Option<T>,
+        (name, found): (&str, Option<T>),
     ) -> Option<T> {
         if found.is_none() && !self.names.contains(section, name) {
             let message = match entry(at) {

@@ -24,11 +24,7 @@ pub(crate) fn run(arguments: &Lock, options: Options, terminal: Terminal) -> Out
     let old = loaded.old_lock.unwrap_or_default();
     let changes = old.changes(&loaded.lock);
     if arguments.input.locked && !changes.is_empty() {
-        let listed = changes
-            .iter()
-            .map(|line| format!("{line}\n"))
-            .collect::<String>();
-        super::print(&listed);
+        super::print_lines(&changes);
         super::say("the lock file would change; nothing was written");
         return Outcome::No;
     }

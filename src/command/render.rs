@@ -66,13 +66,10 @@ impl Said {
                 super::say(&line);
                 Outcome::Yes
             }
-            Self::Differences(lines) => {
-                let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-                match super::print(&text) {
-                    Outcome::Yes => Outcome::No,
-                    stop @ (Outcome::No | Outcome::CouldNotTry) => stop,
-                }
-            }
+            Self::Differences(lines) => match super::print_lines(&lines) {
+                Outcome::Yes => Outcome::No,
+                stop @ (Outcome::No | Outcome::CouldNotTry) => stop,
+            },
             Self::Failed(failures) => super::fail(&failures),
         }
     }
@@ -90,7 +87,7 @@ fn scope(model: &Model, wanted: &[String]) -> Result<Scope, Outcome> {
     if wanted.is_empty() {
         return Ok(Scope::All(all));
     }
-    for name in wanted.iter().filter(|name| !all.contains(*name)) {
+    if let Some(name) = wanted.iter().find(|name| !all.contains(*name)) {
         super::say(&format!("error: no host is named `{name}`"));
         let few: Vec<String> = all.iter().take(8).map(|name| format!("`{name}`")).collect();
         let more = all.len().saturating_sub(few.len());

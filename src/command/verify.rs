@@ -11,8 +11,8 @@ pub(crate) fn run(arguments: &Verify) -> Outcome {
                 super::say(&format!("{out}: as its manifests say"));
                 return Outcome::Yes;
             }
-            let lines: String = differences.iter().map(|it| format!("{it}\n")).collect();
-            match super::print(&lines) {
+            let lines: Vec<String> = differences.iter().map(ToString::to_string).collect();
+            match super::print_lines(&lines) {
                 Outcome::Yes => {}
                 stop @ (Outcome::No | Outcome::CouldNotTry) => return stop,
             }

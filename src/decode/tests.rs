@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::*;
 use crate::pointer::At;
 use crate::report::short;
-use crate::string_or_object;
+use crate::shorthand::Shorthand;
 use crate::unique_map::UniqueMap;
 
 #[derive(Debug, Deserialize)]
@@ -37,7 +37,7 @@ struct Host {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cluster {
-    members: Vec<Member>,
+    members: Vec<Shorthand<Member>>,
     #[serde(default)]
     mode: Mode,
     start: Option<Start>,
@@ -60,7 +60,7 @@ enum Start {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 struct Member {
     host: Name,
     ip: Option<Ipv4Addr>,
@@ -74,8 +74,6 @@ impl From<String> for Member {
         }
     }
 }
-
-string_or_object!(Member);
 
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]

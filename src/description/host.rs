@@ -10,7 +10,7 @@ use crate::unique_map::UniqueMap;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Host {
-    /// IPv4 address or DNS name under which the other hosts reach this one. A host without one
+    /// IPv4 address under which the other hosts reach this one. A host without one
     /// is found through the lighthouses.
     #[serde(default)]
     pub address: Option<String>,

@@ -120,7 +120,7 @@ pub struct PostgresConfig {
     /// Parameters of postgresql.conf, by name.
     #[serde(default)]
     pub parameters: UniqueMap<ParameterValue>,
-    /// Lines of pg_hba.conf that are read before the generated ones.
+    /// Lines of `pg_hba.conf` that are read before the generated ones.
     #[serde(default)]
     pub pg_hba: Vec<String>,
 }

@@ -172,7 +172,7 @@ pub struct Container {
     /// Seconds before a container that ended is started again. Default 2.
     #[serde(default = "restart_delay")]
     pub restart_delay: u32,
-    /// Linux capabilities to add, such as `CAP_NET_BIND_SERVICE`. NET_ADMIN and those that imply
+    /// Linux capabilities to add, such as `CAP_NET_BIND_SERVICE`. `NET_ADMIN` and those that imply
     /// it are refused: they would open the egress lock.
     #[serde(default)]
     pub capabilities: Vec<String>,

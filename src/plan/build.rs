@@ -188,7 +188,7 @@ fn service<'m>(
             image: cluster.image.as_deref(),
         }),
         Runs::Patroni(cluster, member) => {
-            Service::Patroni(patroni(model, (cluster, member), secrets))
+            Service::Patroni(Box::new(patroni(model, (cluster, member), secrets)))
         }
         Runs::Proxy(cluster) => {
             let members = cluster.members.iter();

@@ -73,7 +73,7 @@ codes! {
     Error BadFingerprint "bad-fingerprint";
     /// A text is no Nebula group.
     Error BadGroup "bad-group";
-    /// A text is no line of pg_hba.conf.
+    /// A text is no line of `pg_hba.conf`.
     Error BadHbaLine "bad-hba-line";
     /// A text is no host name, or too long for one.
     Error BadHostname "bad-hostname";

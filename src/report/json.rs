@@ -71,3 +71,31 @@ fn note_object<'a>(note: &'a Note, source: &Source) -> NoteObject<'a> {
         pointer: note.pointer.as_str(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pointer::At;
+    use crate::report::{Code, Diagnostic};
+
+    #[test]
+    fn a_line_has_all_that_is_known() {
+        let mut report = Report::default();
+        let hosts = At::ROOT.key("hosts");
+        let diagnostic = Diagnostic::new(Code::OutOfRange, hosts.key("a"), "`a` is too large");
+        report.push(
+            diagnostic
+                .allowed_text("1 to 5")
+                .help("use `5`")
+                .note(hosts, "of these"),
+        );
+        let source = Source::new("c.json", "{\"hosts\":\n {\"a\": 77}}");
+        let expected = "{\"severity\":\"error\",\"code\":\"out-of-range\",\"message\":\"`a` is too large\",\
+            \"file\":\"c.json\",\"line\":2,\"column\":8,\"end_column\":10,\"pointer\":\"/hosts/a\",\
+            \"allowed\":[],\"allowed_text\":\"1 to 5\",\"help\":\"use `5`\",\
+            \"notes\":[{\"message\":\"of these\",\"line\":2,\"column\":2,\"end_column\":11,\"pointer\":\"/hosts\"}]}\n";
+        assert_eq!(render(&report, &source), expected);
+        let short = "c.json:2:8: error[out-of-range]: `a` is too large\n";
+        assert_eq!(crate::report::short::render(&report, &source), short);
+    }
+}

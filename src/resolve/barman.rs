@@ -33,7 +33,7 @@ struct Place<'p> {
 pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     let description = resolver.description;
     let mut seen = Seen::default();
-    for (name, server) in description.barman_servers.iter() {
+    for (name, server) in &description.barman_servers {
         let servers = At::ROOT.key("barman_servers");
         let at = servers.key(name);
         resolver.check_key(
@@ -123,7 +123,7 @@ fn sources<'d>(
     seen: &mut Seen<'d>,
 ) -> Vec<BarmanSource> {
     let sources = place.at.key("sources");
-    let mut resolved = Vec::new();
+    let mut found = Vec::new();
     for (index, source) in server.sources.iter().enumerate() {
         let at = sources.index(index);
         check_numbers(resolver, at, source);
@@ -132,10 +132,11 @@ fn sources<'d>(
         check_twice(resolver, at, &source.cluster, seen);
         let Some(cluster) = cluster else { continue };
         check_cluster(resolver, Place { at, ..place }, (source, cluster));
+        check_tools(resolver, at, (server, cluster));
         let Some(proxy) = proxy(resolver, Place { at, ..place }, (source, cluster)) else {
             continue;
         };
-        resolved.push(BarmanSource {
+        found.push(BarmanSource {
             cluster,
             proxy,
             frequency: source
@@ -151,8 +152,26 @@ fn sources<'d>(
             cluster.archive_timeout = Some(source.archive_timeout);
         }
     }
-    resolved.sort_by_key(|source| source.cluster);
-    resolved
+    found.sort_by_key(|source| source.cluster);
+    found
+}
+
+/// Reports a cluster whose version the default image has no tools for.
+fn check_tools(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    (server, cluster): (&description::BarmanServer, PatroniId),
+) {
+    let Some(cluster) = resolver.model.patroni_clusters.get(cluster.0) else {
+        return;
+    };
+    let version = cluster.postgres_version;
+    if server.image.is_none() && version != 17 {
+        let message = format!("Barman's default image has no tools of PostgreSQL {version}");
+        let help = "give the Barman server an `image` with them";
+        let diagnostic = Diagnostic::new(Code::UnsupportedPostgres, at.key("cluster"), message);
+        resolver.report.push(diagnostic.help(help));
+    }
 }
 
 fn check_numbers(resolver: &mut Resolver<'_>, at: At<'_>, source: &description::BarmanSource) {

@@ -26,10 +26,17 @@ pub(super) fn resolve(
     at: At<'_>,
     (pod_name, pod): (&str, &description::Pod),
 ) -> Vec<Container> {
-    let mut resolved = Vec::new();
+    let mut found = Vec::new();
     let containers = at.key("containers");
-    for (name, container) in pod.containers.iter() {
+    for (name, container) in &pod.containers {
         let at = containers.key(name);
+        if name == "infra" {
+            let message = "no container can be named `infra`: Podman makes one in every pod";
+            let diagnostic = Diagnostic::new(Code::ReservedName, at, message).on_key();
+            resolver
+                .report
+                .push(diagnostic.help("give the container another name"));
+        }
         resolver.check_key(
             Code::BadName,
             at,
@@ -49,7 +56,7 @@ pub(super) fn resolve(
             secrets(resolver, at, container),
             volumes(resolver, at, container),
         );
-        resolved.push(Container {
+        found.push(Container {
             name: name.clone(),
             image: container.image.clone(),
             entrypoint: container.entrypoint.clone(),
@@ -75,7 +82,7 @@ pub(super) fn resolve(
     }
     check_cycles(resolver, containers, pod);
     check_volume_owners(resolver, containers, (pod_name, pod));
-    resolved
+    found
 }
 
 fn pairs(map: &crate::unique_map::UniqueMap<String>) -> Vec<(String, String)> {
@@ -125,7 +132,7 @@ fn check_texts(resolver: &mut Resolver<'_>, at: At<'_>, container: &description:
         );
     }
     let environment = at.key("environment");
-    for (name, value) in container.environment.iter() {
+    for (name, value) in &container.environment {
         let assignment = format!("{name}={value}");
         let result = can_carry(ContainerKey::Environment, &assignment);
         check_text(resolver, environment.key(name), result);
@@ -258,7 +265,7 @@ fn check_kernel(resolver: &mut Resolver<'_>, at: At<'_>, container: &description
         );
     }
     let sysctls = at.key("sysctls");
-    for (name, value) in container.sysctls.iter() {
+    for (name, value) in &container.sysctls {
         let at = sysctls.key(name);
         resolver.check_key(
             Code::BadName,
@@ -305,7 +312,7 @@ fn check_mounts(resolver: &mut Resolver<'_>, at: At<'_>, container: &description
         }
     }
     let directories = at.key("config_files");
-    for (directory, files) in container.config_files.iter() {
+    for (directory, files) in &container.config_files {
         let at = directories.key(directory);
         resolver.check_key(
             Code::BadPath,
@@ -342,7 +349,7 @@ fn check_mounts(resolver: &mut Resolver<'_>, at: At<'_>, container: &description
 
 /// Reports a file of one config directory where another config directory must stand.
 fn check_nested(resolver: &mut Resolver<'_>, (at, container): (At<'_>, &description::Container)) {
-    for (directory, files) in container.config_files.iter() {
+    for (directory, files) in &container.config_files {
         for name in files.keys() {
             let path = format!("{directory}/{name}");
             let nested = format!("{path}/");
@@ -365,21 +372,21 @@ fn secrets(
     container: &description::Container,
 ) -> Vec<model::ContainerSecret> {
     let at = at.key("secrets");
-    let mut resolved = Vec::new();
+    let mut found = Vec::new();
     for (index, written) in container.secrets.iter().enumerate() {
         let at = at.index(index);
         let id = resolver.secret(at.key("secret"), &written.secret);
         let target = secret_target(resolver, at, written);
         if let (Some(secret), Some(target)) = (id, target) {
             let podman_name = model::podman_secret(&written.secret);
-            resolved.push(model::ContainerSecret {
+            found.push(model::ContainerSecret {
                 secret,
                 podman_name,
                 target,
             });
         }
     }
-    resolved
+    found
 }
 
 fn secret_target(
@@ -439,7 +446,7 @@ fn volumes(
     container: &description::Container,
 ) -> Vec<model::Volume> {
     let at = at.key("volumes");
-    let mut resolved = Vec::new();
+    let mut found = Vec::new();
     for (index, written) in container.volumes.iter().enumerate() {
         let at = at.index(index);
         resolver.check(
@@ -455,13 +462,13 @@ fn volumes(
             continue;
         };
         let (mount, is_read_only) = (written.mount.clone(), written.read_only);
-        resolved.push(model::Volume {
+        found.push(model::Volume {
             source,
             mount,
             is_read_only,
         });
     }
-    resolved
+    found
 }
 
 fn volume_source(
@@ -517,7 +524,7 @@ fn check_volume_owners(
     (pod_name, pod): (&str, &description::Pod),
 ) {
     let mut seen: BTreeMap<&str, (&Volume, Pointer)> = BTreeMap::new();
-    for (name, container) in pod.containers.iter() {
+    for (name, container) in &pod.containers {
         let entry = at.key(name);
         let volumes = entry.key("volumes");
         for (index, volume) in container.volumes.iter().enumerate() {

@@ -240,10 +240,10 @@ pub(super) fn allocate(resolver: &mut Resolver<'_>, lock: &Lock) -> Lock {
 
 /// Takes what the lock keeps, for endpoints that are gone too.
 fn keep_locked(resolver: &mut Resolver<'_>, lock: &Lock, taken: &mut Taken) {
-    for (network_name, entries) in lock.networks.iter() {
+    for (network_name, entries) in &lock.networks {
         let id = resolver.network_ids.get(network_name.as_str()).copied();
         let mut outside = 0_usize;
-        for (hostname, entry) in entries.iter() {
+        for (hostname, entry) in entries {
             taken
                 .ports
                 .entry(entry.host.clone())

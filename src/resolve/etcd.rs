@@ -12,7 +12,7 @@ use crate::report::{Code, Diagnostic};
 
 pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     let description = resolver.description;
-    for (name, cluster) in description.etcd_clusters.iter() {
+    for (name, cluster) in &description.etcd_clusters {
         let clusters = At::ROOT.key("etcd_clusters");
         let at = clusters.key(name);
         resolver.check_key(
@@ -37,7 +37,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
         resolver.etcd_networks.push(network);
         let members = at.key("members");
         let mut seen = BTreeMap::new();
-        let mut resolved = Vec::new();
+        let mut found = Vec::new();
         for (index, member) in cluster.members.iter().enumerate() {
             let at = members.index(index);
             let written = (member.host.as_str(), member.is_object());
@@ -58,12 +58,12 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
                 at,
             });
             let joins = member.initial_cluster_state == InitialClusterState::Existing;
-            resolved.push((host, EtcdMember { endpoint, joins }));
+            found.push((host, EtcdMember { endpoint, joins }));
         }
-        resolved.sort_by_key(|(host, _)| *host);
+        found.sort_by_key(|(host, _)| *host);
         resolver.model.etcd_clusters.push(EtcdCluster {
             name: name.clone(),
-            members: resolved.into_iter().map(|(_, member)| member).collect(),
+            members: found.into_iter().map(|(_, member)| member).collect(),
             image: cluster.image.clone(),
         });
     }

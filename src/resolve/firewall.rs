@@ -296,7 +296,7 @@ fn user_rule(
 pub(super) fn warn_unmatched(resolver: &mut Resolver<'_>) {
     let description = resolver.description;
     let present = Present::new(&resolver.model);
-    for (name, pod) in description.pods.iter() {
+    for (name, pod) in &description.pods {
         let found = resolver
             .model
             .pods
@@ -316,11 +316,11 @@ pub(super) fn warn_unmatched(resolver: &mut Resolver<'_>) {
             (&present, network, &pod.firewall),
         );
     }
-    for (name, host) in description.hosts.iter() {
+    for (name, host) in &description.hosts {
         let hosts = At::ROOT.key("hosts");
         let entry = hosts.key(name);
         let endpoints = entry.key("endpoints");
-        for (network_name, written) in host.endpoints.iter() {
+        for (network_name, written) in &host.endpoints {
             let id = resolver.network_ids.get(network_name.as_str()).copied();
             let Some(network) = id else { continue };
             let at = endpoints.key(network_name);

@@ -20,10 +20,10 @@ const RESERVED: [&str; 5] = ["default", "cops-gen", "bundles", "render", "lock"]
 
 pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     let description = resolver.description;
-    for (name, secret) in description.secrets.iter() {
+    for (name, secret) in &description.secrets {
         resolve_secret(resolver, name, secret);
     }
-    for (name, host) in description.hosts.iter() {
+    for (name, host) in &description.hosts {
         resolve_host(resolver, name, host);
     }
 }
@@ -105,7 +105,7 @@ fn resolve_host<'d>(resolver: &mut Resolver<'d>, name: &'d str, host: &'d descri
         overrides: Vec::new(),
     });
     let endpoints = at.key("endpoints");
-    for (network_name, endpoint) in host.endpoints.iter() {
+    for (network_name, endpoint) in &host.endpoints {
         let at = endpoints.key(network_name);
         let Some(network) = resolver.named_network(at, network_name) else {
             continue;

@@ -11,7 +11,7 @@ use crate::report::{Code, Diagnostic};
 
 pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     let description = resolver.description;
-    for (name, network) in description.networks.iter() {
+    for (name, network) in &description.networks {
         let networks = At::ROOT.key("networks");
         let at = networks.key(name);
         resolver.check_key(
@@ -150,7 +150,7 @@ fn overlaps<'d>(resolver: &mut Resolver<'d>, at: At<'_>, (name, cidr): (&'d str,
 pub(super) fn resolve_lighthouses(resolver: &mut Resolver<'_>) {
     let description = resolver.description;
     let own = super::host::own_endpoints(resolver);
-    for (name, network) in description.networks.iter() {
+    for (name, network) in &description.networks {
         let networks = At::ROOT.key("networks");
         let entry = networks.key(name);
         let at = entry.key("lighthouses");

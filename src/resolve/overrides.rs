@@ -14,7 +14,7 @@ const NEBULA_UID: &str = "4242";
 pub(super) fn resolve(resolver: &mut Resolver<'_>, units: &Units) {
     let description = resolver.description;
     let overrides = At::ROOT.key("overrides");
-    for (file, sections) in description.overrides.iter() {
+    for (file, sections) in &description.overrides {
         let at = overrides.key(file);
         let Some(hosts) = units.get(file) else {
             let known = || units.keys().map(String::as_str);
@@ -30,24 +30,24 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, units: &Units) {
             continue;
         };
         let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
-        let mut resolved = Vec::new();
-        for (heading, keys) in sections.iter() {
+        let mut found = Vec::new();
+        for (heading, keys) in sections {
             let at = at.key(heading);
             let Some(section) = section(resolver, at, (heading, extension)) else {
                 continue;
             };
             let mut lines = Vec::new();
-            for (key, value) in keys.iter() {
+            for (key, value) in keys {
                 let at = at.key(key);
                 check_key(resolver, at, (section, key), hosts);
                 check_value(resolver, at, (key, value));
                 lines.push((key.clone(), value.0.clone()));
             }
-            resolved.push((heading.clone(), lines));
+            found.push((heading.clone(), lines));
         }
         for host in hosts {
             if let Some(host) = resolver.model.hosts.get_mut(host.0) {
-                let (unit_file, sections) = (file.clone(), resolved.clone());
+                let (unit_file, sections) = (file.clone(), found.clone());
                 host.overrides.push(Override {
                     unit_file,
                     sections,

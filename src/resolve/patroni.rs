@@ -19,7 +19,7 @@ const RESERVED: [&str; 2] = ["barman", "all"];
 
 pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     let description = resolver.description;
-    for (name, cluster) in description.patroni_clusters.iter() {
+    for (name, cluster) in &description.patroni_clusters {
         let clusters = At::ROOT.key("patroni_clusters");
         let at = clusters.key(name);
         resolver.check_key(

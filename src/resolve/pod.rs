@@ -13,13 +13,16 @@ use crate::name;
 use crate::pointer::{At, Pointer};
 use crate::report::{Code, Diagnostic};
 
+/// Directories of our own beside those of the pods.
+const RESERVED: [&str; 4] = ["bin", "host", "images", "nebula"];
+
 /// Published ports of all hosts: the address and the place of each.
 type Published = BTreeMap<(HostId, Proto, u16), Vec<(Ipv4Addr, Pointer)>>;
 
 pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     let description = resolver.description;
     let mut published = Published::new();
-    for (name, pod) in description.pods.iter() {
+    for (name, pod) in &description.pods {
         let pods = At::ROOT.key("pods");
         let at = pods.key(name);
         resolver.check_key(
@@ -27,6 +30,14 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
             at,
             ("name for a pod", name, name::label(name)),
         );
+        if RESERVED.contains(&name.as_str()) {
+            let message =
+                format!("no pod can be named `{name}`: `/etc/containerops/{name}` is ours");
+            let diagnostic = Diagnostic::new(Code::ReservedName, at, message).on_key();
+            resolver
+                .report
+                .push(diagnostic.help("give the pod another name"));
+        }
         let host = resolver.host(at.key("host"), &pod.host);
         let network = resolver.network(at, pod.network.as_deref());
         let egress = egress(resolver, at, pod);

@@ -8,7 +8,8 @@ use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
 
 /// Parameters that Patroni or cops-gen set, or that would take the data away from them.
-const RESERVED_PARAMETERS: [&str; 22] = [
+const RESERVED_PARAMETERS: [&str; 21] = [
+    "archive_cleanup_command",
     "archive_timeout",
     "cluster_name",
     "config_file",
@@ -22,20 +23,20 @@ const RESERVED_PARAMETERS: [&str; 22] = [
     "primary_conninfo",
     "primary_slot_name",
     "promote_trigger_file",
-    "recovery_end_command",
-    "recovery_target_action",
-    "recovery_target_timeline",
     "restore_command",
     "standby_mode",
     "synchronous_standby_names",
     "trigger_file",
     "unix_socket_directories",
+    "wal_keep_segments",
     "wal_log_hints",
 ];
 
 /// Roles that the cluster makes for itself.
-const RESERVED_ROLES: [&str; 5] = [
+const RESERVED_ROLES: [&str; 7] = [
+    "none",
     "postgres",
+    "public",
     "replicator",
     "rewind",
     "barman",
@@ -168,9 +169,50 @@ fn check_version(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &description:
     }
 }
 
+/// Reports a value that Patroni or replication can't live with.
+fn check_minimum(resolver: &mut Resolver<'_>, at: At<'_>, (name, value): (&str, &ParameterValue)) {
+    let least: u64 = match name {
+        "max_connections" => 25,
+        "max_locks_per_transaction" => 32,
+        "max_replication_slots" => 4,
+        "max_wal_senders" => 3,
+        "max_worker_processes" => 2,
+        "wal_level" => {
+            let fits = matches!(value, ParameterValue::Text(level) if level == "replica" || level == "logical");
+            if !fits {
+                let message = "replication needs more WAL than this level writes";
+                let diagnostic = Diagnostic::new(Code::OutOfRange, at, message);
+                resolver
+                    .report
+                    .push(diagnostic.allowed(["replica", "logical"]));
+            }
+            return;
+        }
+        _ => return,
+    };
+    let number = match value {
+        ParameterValue::Number(number) => number.as_u64(),
+        ParameterValue::Text(text) => text.parse().ok(),
+        ParameterValue::Bool(_) => None,
+    };
+    if number.is_none_or(|number| number < least) {
+        let message = format!("`{name}` is less than Patroni runs with");
+        let diagnostic = Diagnostic::new(Code::OutOfRange, at, message);
+        resolver
+            .report
+            .push(diagnostic.allowed_text(format!("{least} or more")));
+    }
+}
+
+/// Whether a line of `pg_hba.conf` reads names from a file.
+fn names_file(line: &str) -> bool {
+    line.split([' ', '\t', ','])
+        .any(|word| word.trim_start_matches('"').starts_with('@'))
+}
+
 fn check_config(resolver: &mut Resolver<'_>, at: At<'_>, config: &description::PostgresConfig) {
     let parameters = at.key("parameters");
-    for (name, value) in config.parameters.iter() {
+    for (name, value) in &config.parameters {
         let at = parameters.key(name);
         resolver.check_key(
             Code::BadName,
@@ -178,7 +220,7 @@ fn check_config(resolver: &mut Resolver<'_>, at: At<'_>, config: &description::P
             ("name of a parameter", name, name::parameter(name)),
         );
         let lower = name.to_ascii_lowercase();
-        if RESERVED_PARAMETERS.contains(&lower.as_str()) || lower.starts_with("recovery_target") {
+        if RESERVED_PARAMETERS.contains(&lower.as_str()) || lower.starts_with("recovery_") {
             let message = format!("parameter `{name}` is Patroni's to set");
             let help = if lower == "archive_timeout" {
                 "write `archive_timeout` in the Barman source that names this cluster"
@@ -195,6 +237,7 @@ fn check_config(resolver: &mut Resolver<'_>, at: At<'_>, config: &description::P
                 ("line of text", text, name::line(text)),
             );
         }
+        check_minimum(resolver, at, (name, value));
     }
     let lines = at.key("pg_hba");
     for (index, line) in config.pg_hba.iter().enumerate() {
@@ -207,11 +250,11 @@ fn check_config(resolver: &mut Resolver<'_>, at: At<'_>, config: &description::P
             continue;
         }
         let first = line.split_whitespace().next().unwrap_or_default();
-        if !HBA_TYPES.contains(&first) || line.ends_with('\\') {
+        if !HBA_TYPES.contains(&first) || line.ends_with('\\') || names_file(line) {
             let message = format!("`{}` is no line of pg_hba.conf", shown(line));
             let diagnostic = Diagnostic::new(Code::BadHbaLine, at, message);
             let allowed = "`TYPE DATABASE USER [ADDRESS] METHOD`, TYPE being `local`, `host`, \
-                           `hostssl`, `hostnossl`, `hostgssenc` or `hostnogssenc`";
+                           `hostssl`, `hostnossl`, `hostgssenc` or `hostnogssenc`; no `@file`";
             resolver.report.push(diagnostic.allowed_text(allowed));
         }
     }
@@ -220,11 +263,10 @@ fn check_config(resolver: &mut Resolver<'_>, at: At<'_>, config: &description::P
 /// Returns how commits wait: what was written, else `on` from two members.
 pub(super) fn synchronous(cluster: &description::PatroniCluster) -> Synchronous {
     match cluster.synchronous_mode {
-        Some(SynchronousMode::Off) => Synchronous::Off,
         Some(SynchronousMode::On) => Synchronous::On,
         Some(SynchronousMode::Quorum) => Synchronous::Quorum,
         None if cluster.members.len() >= 2 => Synchronous::On,
-        None => Synchronous::Off,
+        None | Some(SynchronousMode::Off) => Synchronous::Off,
     }
 }
 
@@ -252,7 +294,7 @@ pub(super) fn roles_and_databases(
 ) -> (Vec<(String, SecretId)>, Vec<(String, String)>) {
     let mut roles = Vec::new();
     let places = at.key("roles");
-    for (name, role) in cluster.roles.iter() {
+    for (name, role) in &cluster.roles {
         let at = places.key(name);
         resolver.check_key(
             Code::BadName,
@@ -270,7 +312,7 @@ pub(super) fn roles_and_databases(
     }
     let mut databases = Vec::new();
     let places = at.key("databases");
-    for (name, database) in cluster.databases.iter() {
+    for (name, database) in &cluster.databases {
         let at = places.key(name);
         resolver.check_key(
             Code::BadName,

@@ -51,7 +51,7 @@ fn warn(resolver: &mut Resolver<'_>, code: Code, at: At<'_>, (message, help): (S
 }
 
 fn lighthouses(resolver: &mut Resolver<'_>) {
-    for (name, network) in resolver.description.networks.iter() {
+    for (name, network) in &resolver.description.networks {
         if let [only] = network.lighthouses.as_slice() {
             let networks = At::ROOT.key("networks");
             let at = networks.key(name);
@@ -71,7 +71,7 @@ fn lighthouses(resolver: &mut Resolver<'_>) {
 }
 
 fn etcd_clusters(resolver: &mut Resolver<'_>) {
-    for (name, cluster) in resolver.description.etcd_clusters.iter() {
+    for (name, cluster) in &resolver.description.etcd_clusters {
         let clusters = At::ROOT.key("etcd_clusters");
         let entry = clusters.key(name);
         let at = entry.key("members");
