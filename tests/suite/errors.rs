@@ -1,16 +1,8 @@
-//! The exact text of every diagnostic: `tests/errors/NAME.json` must give `NAME.stderr`.
+//! The exact text of every diagnostic: `cops-gen check NAME.json` in `tests/errors` must say `NAME.stderr`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use cops_gen::decode::decode;
-use cops_gen::description::Description;
-use cops_gen::lock::Lock;
-use cops_gen::report::{Report, human};
-use cops_gen::resolve::{Input, resolve};
-use cops_gen::source::Source;
-
-use crate::support::{Expected, files, path};
+use crate::support::{Expected, Run, cops_gen, files, path, read};
 
 /// Returns the descriptions of `tests/errors`, without the lock files beside them.
 fn descriptions() -> Vec<PathBuf> {
@@ -19,36 +11,68 @@ fn descriptions() -> Vec<PathBuf> {
     found
 }
 
-fn check(path: &Path) -> (String, Report) {
-    let name = path.file_name().unwrap().to_string_lossy().into_owned();
-    let source = Source::new(name, fs::read(path).unwrap());
-    let lock = fs::read(path.with_extension("lock.json")).ok();
-    let lock: Lock = lock.map_or_else(Lock::default, |text| serde_json::from_slice(&text).unwrap());
-    let decoded = decode::<Description>(&source);
-    let mut report = decoded.report.clone();
-    if let Some(description) = &decoded.value {
-        let resolved = resolve(Input {
-            description,
-            source: &source,
-            failed: &decoded.failed,
-            lock: &lock,
-        });
-        report.extend(resolved.report);
+/// Checks one description. Where a lock file lies beside it, that may not change.
+fn check(description: &Path) -> Run {
+    let name = description.file_name().unwrap().to_str().unwrap();
+    let mut arguments = vec!["check", name];
+    if description.with_extension("lock.json").exists() {
+        arguments.push("--locked");
     }
-    let look = human::Look {
-        tail: "nothing was written",
-        is_coloured: false,
-        width: 100,
-    };
-    (human::render(&report, &source, look), report)
+    cops_gen(&path("tests/errors"), &arguments)
 }
 
 #[test]
 fn every_mistake_is_told_in_the_words_that_were_recorded() {
     let mut expected = Expected::default();
-    for path in descriptions() {
-        let (text, _) = check(&path);
-        expected.compare(&path.with_extension("stderr"), &text);
+    for description in descriptions() {
+        let run = check(&description);
+        expected.compare(&description.with_extension("stderr"), &run.stderr);
+        assert_eq!(run.stdout, "", "{}: data", description.display());
     }
     expected.finish();
+}
+
+#[test]
+fn only_errors_fail() {
+    for description in descriptions() {
+        let run = check(&description);
+        let has_errors = run.stderr.lines().any(|line| line.starts_with("error["));
+        let code = if has_errors { 1 } else { 0 };
+        assert_eq!(run.code, Some(code), "{}", description.display());
+    }
+}
+
+#[test]
+fn a_file_shows_the_code_it_is_named_after_and_no_other() {
+    for description in descriptions() {
+        let stem = description.file_stem().unwrap().to_str().unwrap();
+        if stem == "ten-mistakes" {
+            continue;
+        }
+        let codes = codes(&read(&description.with_extension("stderr")));
+        let [code] = codes.as_slice() else {
+            panic!("{stem}.json shows {codes:?}, and should show one mistake");
+        };
+        let rest = stem.strip_prefix(code.as_str());
+        let is_named = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        assert!(is_named, "{stem}.json shows `{code}`");
+    }
+}
+
+#[test]
+fn ten_mistakes_give_ten_errors_in_one_run() {
+    let mut codes = codes(&read(&path("tests/errors/ten-mistakes.stderr")));
+    assert_eq!(codes.len(), 10, "{codes:?}");
+    codes.sort();
+    codes.dedup();
+    assert_eq!(codes.len(), 10, "ten different ones: {codes:?}");
+}
+
+/// Returns the code of each diagnostic in a report for people.
+fn codes(stderr: &str) -> Vec<String> {
+    let heads = stderr.lines().filter_map(|line| {
+        let rest = line.strip_prefix("error[").or(line.strip_prefix("warning["));
+        rest?.split_once(']')
+    });
+    heads.map(|(code, _)| code.to_owned()).collect()
 }

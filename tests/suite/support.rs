@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Returns a path below the project's root.
 pub(crate) fn path(relative: &str) -> PathBuf {
@@ -25,6 +26,32 @@ pub(crate) fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
         .map(walkdir::DirEntry::into_path)
         .filter(|path| path.to_string_lossy().ends_with(ending))
         .collect()
+}
+
+/// What a run of the program left behind.
+pub(crate) struct Run {
+    /// The exit code; none when a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// Standard output.
+    pub(crate) stdout: String,
+    /// Standard error.
+    pub(crate) stderr: String,
+}
+
+/// Runs the program in `directory`, with nothing of the caller's terminal.
+#[expect(clippy::disallowed_methods, reason = "the program is what is tested")]
+pub(crate) fn cops_gen(directory: &Path, arguments: &[&str]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cops-gen"));
+    command.current_dir(directory).args(arguments);
+    for variable in ["COLUMNS", "CLICOLOR_FORCE", "FORCE_COLOR", "NO_COLOR"] {
+        command.env_remove(variable);
+    }
+    let output = command.output().unwrap();
+    Run {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
 }
 
 /// Expected files that didn't hold what was found. Ask [`Expected::finish`] when all were compared.
