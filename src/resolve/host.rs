@@ -81,7 +81,11 @@ fn resolve_host<'d>(resolver: &mut Resolver<'d>, name: &'d str, host: &'d descri
         resolver.check(
             Code::BadAddress,
             at.key("address"),
-            ("address that others can dial", address, name::dialled(address)),
+            (
+                "address that others can dial",
+                address,
+                name::dialled(address),
+            ),
         );
     }
     let underlay_address = host

@@ -71,7 +71,9 @@ fn ten_mistakes_give_ten_errors_in_one_run() {
 /// Returns the code of each diagnostic in a report for people.
 fn codes(stderr: &str) -> Vec<String> {
     let heads = stderr.lines().filter_map(|line| {
-        let rest = line.strip_prefix("error[").or(line.strip_prefix("warning["));
+        let rest = line
+            .strip_prefix("error[")
+            .or(line.strip_prefix("warning["));
         rest?.split_once(']')
     });
     heads.map(|(code, _)| code.to_owned()).collect()
