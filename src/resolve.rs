@@ -3,12 +3,14 @@
 //! Each section has a module that checks its entries and adds them to the model. An entry that
 //! is wrong is left out and the rest goes on; a model is returned only when no error was found.
 
+mod allocate;
 mod barman;
 mod container;
 mod endpoint;
 mod etcd;
 mod firewall;
 mod host;
+mod mount;
 mod names;
 mod network;
 mod overrides;
@@ -16,6 +18,7 @@ mod patroni;
 mod pod;
 mod postgres;
 mod units;
+mod unmatched;
 mod warning;
 
 use std::collections::BTreeMap;
@@ -69,7 +72,7 @@ pub fn resolve(input: Input<'_>) -> Resolved {
     patroni::resolve(&mut resolver);
     barman::resolve(&mut resolver);
     pod::resolve(&mut resolver);
-    let lock = endpoint::allocate(&mut resolver, input.lock);
+    let lock = allocate::allocate(&mut resolver, input.lock);
     network::resolve_lighthouses(&mut resolver);
     firewall::resolve(&mut resolver);
     let units = units::check(&mut resolver);
@@ -105,6 +108,7 @@ struct EndpointPlace {
     kind: Kind,
     pointer: Pointer,
     reserved_address: bool,
+    has_hostname: bool,
     is_placed: bool,
 }
 
@@ -239,7 +243,8 @@ impl<'d> Resolver<'d> {
                 ),
                 None => format!("no {} is named `{name}`", section.noun()),
             };
-            let diagnostic = Diagnostic::new(section.unknown(), at, message);
+            let mut diagnostic = Diagnostic::new(section.unknown(), at, message);
+            diagnostic.on_key = diagnostic.pointer.segments().next_back().as_deref() == Some(name);
             self.report.push(if self.report.errors() < names::FEW {
                 let names = self.names.listed(section);
                 diagnostic

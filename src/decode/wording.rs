@@ -45,7 +45,10 @@ pub(super) fn diagnose(pointer: Pointer, kind: &Kind, on_key: bool) -> Diagnosti
             } else {
                 who
             };
-            let message = format!("{subject} is malformed: {reason}");
+            let message = match reason.as_str() {
+                "invalid IPv4 address syntax" => format!("{subject} is no IPv4 address"),
+                reason => format!("{subject} is malformed: {reason}"),
+            };
             Diagnostic::at_pointer(Code::MalformedValue, pointer, message)
         }
     };

@@ -120,7 +120,7 @@ fn check_count(
         resolver.report.push(diagnostic.help(help));
     } else if cluster.members.iter().any(|member| joins(member)) {
         let message = format!(
-            "etcd cluster `{name}` of {count} survives {} while a member joins",
+            "etcd cluster `{name}` survives {} while a member joins",
             losses(count)
         );
         let help = "when it has joined, go on to the next odd number";
@@ -129,8 +129,7 @@ fn check_count(
             .push(Diagnostic::new(Code::GrowingQuorum, at, message).help(help));
     } else {
         let message = format!(
-            "etcd cluster `{name}` of {count} survives {}, as one of {} does",
-            losses(count),
+            "etcd cluster `{name}` has {count} members, which survive no more losses than {}",
             count - 1
         );
         let diagnostic = Diagnostic::new(Code::EvenQuorum, at, message);

@@ -108,6 +108,15 @@ fn resolve_host<'d>(resolver: &mut Resolver<'d>, name: &'d str, host: &'d descri
         },
         overrides: Vec::new(),
     });
+    claim_endpoints(resolver, at, (id, name, host));
+}
+
+/// Makes the host's own endpoints.
+fn claim_endpoints(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    (id, name, host): (HostId, &str, &description::Host),
+) {
     let endpoints = at.key("endpoints");
     for (network_name, endpoint) in &host.endpoints {
         let at = endpoints.key(network_name);

@@ -134,7 +134,12 @@ fn check_value(resolver: &mut Resolver<'_>, at: At<'_>, (key, value): (&str, &Ov
         let place = if value.0.len() == 1 { at } else { element };
         if let Err(reason) = can_carry_written(line) {
             let message = format!("`{key}=` can't carry this value: it {reason}");
-            resolver.error(Code::UncarriableValue, place, message);
+            let diagnostic = Diagnostic::new(Code::UncarriableValue, place, message);
+            resolver.report.push(if line.contains('\n') {
+                diagnostic.help("for several lines of one key, write a list")
+            } else {
+                diagnostic
+            });
             continue;
         }
         let opens_lock = match key {

@@ -177,8 +177,11 @@ fn members(
     }
     let at = place.at.key("members");
     if cluster.members.is_empty() && !resolver.has_failed(at) {
-        let message = "a Patroni cluster needs a member that may become the primary";
-        resolver.error(Code::NoMembers, at, message);
+        let name = place.name;
+        let message = format!("cluster `{name}` has no member that may become the primary");
+        let help = "name hosts in `members`; read replicas never become the primary";
+        let diagnostic = Diagnostic::new(Code::NoMembers, at, message);
+        resolver.report.push(diagnostic.help(help));
     }
     members.sort_by_key(|(host, _)| *host);
     members.into_iter().map(|(_, member)| member).collect()

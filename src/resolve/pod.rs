@@ -45,7 +45,9 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
         let containers = super::container::resolve(resolver, at, (name, pod));
         if pod.containers.is_empty() && !resolver.has_failed(at.key("containers")) {
             let message = format!("pod `{name}` has no container");
-            resolver.error(Code::NoContainers, at.key("containers"), message);
+            let diagnostic = Diagnostic::new(Code::NoContainers, at.key("containers"), message);
+            let help = "add a container with an `image`, or take the pod out";
+            resolver.report.push(diagnostic.help(help));
         }
         let (Some(host), Some(network)) = (host, network) else {
             continue;
@@ -175,7 +177,7 @@ fn publish(
                 );
                 let diagnostic = Diagnostic::new(Code::PortPublishedTwice, place, message)
                     .help("give one of them another `host_port`")
-                    .note_at(first.clone(), "the first time");
+                    .note_at(first.clone(), "the other pod's port");
                 resolver.report.push(diagnostic);
             } else {
                 others.push((address, place.to_pointer()));

@@ -302,7 +302,8 @@ pub(super) fn roles_and_databases(
             ("name for a role", name, name::sql_identifier(name)),
         );
         if RESERVED_ROLES.contains(&name.as_str()) || name.starts_with("pg_") {
-            let message = format!("role `{name}` is the cluster's own");
+            let message =
+                format!("no role can be named `{name}`: the cluster has its own of that name");
             let diagnostic = Diagnostic::new(Code::ReservedName, at, message).on_key();
             resolver.report.push(diagnostic);
         }
@@ -320,7 +321,7 @@ pub(super) fn roles_and_databases(
             ("name for a database", name, name::sql_identifier(name)),
         );
         if ["postgres", "template0", "template1"].contains(&name.as_str()) {
-            let message = format!("database `{name}` is the cluster's own");
+            let message = format!("no database can be named `{name}`: every cluster has one");
             let diagnostic = Diagnostic::new(Code::ReservedName, at, message).on_key();
             resolver.report.push(diagnostic);
         }

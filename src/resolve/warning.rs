@@ -40,7 +40,7 @@ pub(super) fn check(resolver: &mut Resolver<'_>) {
     }
     barman_hosts(resolver);
     if has_all_backups && has_all_clients {
-        super::firewall::warn_unmatched(resolver);
+        super::unmatched::warn(resolver);
     }
 }
 
@@ -131,8 +131,9 @@ fn members(resolver: &mut Resolver<'_>, id: PatroniId) {
         .collect();
     let synchronous = cluster.synchronous;
     if !missing.is_empty() && !resolver.has_failed(at.key("proxies")) {
-        let message = format!("cluster `{name}` has no proxy on {}", missing.join(", "));
-        let help = "programs on a member's host have no local way to the database";
+        let hosts = missing.join(", ");
+        let message = format!("cluster `{name}` has members but no proxy on {hosts}");
+        let help = "add the host to `proxies`: programs there have no local way to the database";
         warn(
             resolver,
             Code::NoProxyOnMember,
@@ -200,15 +201,24 @@ fn clients(
     }
     let clusters = At::ROOT.key("patroni_clusters");
     let at = clusters.key(&name);
-    let (key, message, help) = if has_proxy {
+    let (key, message, help) = if has_proxy && written.client_groups.is_empty() {
+        let message = format!(
+            "no client can reach cluster `{name}`: it has no `client_groups`, and no pod uses it"
+        );
+        (
+            "client_groups",
+            message,
+            "name it in a pod's `uses`, or its clients' group in `client_groups`",
+        )
+    } else if has_proxy {
         let message = format!("no client can reach cluster `{name}`: nobody has its client groups");
         (
             "client_groups",
             message,
-            "give an endpoint one of `client_groups`, or a pod `uses`",
+            "give an endpoint one of these groups, or name the cluster in a pod's `uses`",
         )
     } else {
-        let message = format!("no client can reach cluster `{name}`: it has no proxy");
+        let message = format!("no client can reach cluster `{name}`: it has no proxies");
         (
             "proxies",
             message,

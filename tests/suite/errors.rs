@@ -37,7 +37,7 @@ fn only_errors_fail() {
     for description in descriptions() {
         let run = check(&description);
         let has_errors = run.stderr.lines().any(|line| line.starts_with("error["));
-        let code = if has_errors { 1 } else { 0 };
+        let code = i32::from(has_errors);
         assert_eq!(run.code, Some(code), "{}", description.display());
     }
 }

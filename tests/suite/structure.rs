@@ -139,11 +139,12 @@ fn tests_only() -> Vec<String> {
         let directory = file.strip_prefix(&root).unwrap().with_extension("");
         let lines: Vec<&str> = text.lines().collect();
         for pair in lines.windows(2) {
-            let name = pair[1]
+            let [attribute, module] = pair else { continue };
+            let name = module
                 .trim()
                 .strip_prefix("mod ")
                 .and_then(|it| it.strip_suffix(';'));
-            if let ("#[cfg(test)]", Some(name)) = (pair[0].trim(), name) {
+            if let ("#[cfg(test)]", Some(name)) = (attribute.trim(), name) {
                 let module = directory.join(name);
                 found.push(format!("{}.rs", module.display()));
                 found.push(format!("{}/", module.display()));
@@ -159,7 +160,7 @@ fn without_tests(text: &str) -> String {
     let lines = code
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Returns what a file uses of the crate: `format` of `crate::format::template`, and both of a group.
@@ -285,7 +286,7 @@ fn no_module_is_named_after_nothing() {
         let steps: Vec<_> = file
             .with_extension("")
             .iter()
-            .map(|it| it.to_owned())
+            .map(std::ffi::OsStr::to_owned)
             .collect();
         let named = NAMELESS
             .iter()

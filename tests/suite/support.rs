@@ -11,10 +11,9 @@ pub(crate) fn path(relative: &str) -> PathBuf {
 
 /// Reads a text file.
 pub(crate) fn read(path: &Path) -> String {
-    match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) => panic!("cannot read `{}`: {error}", path.display()),
-    }
+    let text = fs::read_to_string(path);
+    assert!(text.is_ok(), "cannot read `{}`: {text:?}", path.display());
+    text.unwrap()
 }
 
 /// Lists all files below `directory`, at any depth, whose names end in `ending`, sorted.

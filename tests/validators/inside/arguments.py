@@ -19,6 +19,10 @@ def judge_host(version, platform, host, recorder_and_verdict):
     services, complaints = quadlet.generate(version, host)
     for complaint in complaints:
         verdict.problem(host.quadlet, complaint)
+    for place, text in platform.config_files(host.name):
+        file = host.rootfs / place.lstrip("/")
+        verdict.judged(file)
+        verdict.differs(file, "content", text, file.read_bytes().decode() if file.exists() else None)
     calls = recorder.record(services)
     intended = {}
     for pod in platform.pods(host.name).values():

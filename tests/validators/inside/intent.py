@@ -123,6 +123,14 @@ class Platform:
                     added += OVERRIDES[key](line)
         return added
 
+    def config_files(self, host):
+        """Where each config file of the user's lies on a host, and its content."""
+        for pod_name, entry in self.description.get("pods", {}).items():
+            for name, container in entry["containers"].items() if entry["host"] == host else ():
+                for directory, files in container.get("config_files", {}).items():
+                    for file, text in files.items():
+                        yield f"{CONFIG}/{pod_name}/{name}{directory}/{file}", text
+
     def host_endpoints(self, host):
         """The host's own endpoints, each a container in the host's network namespace."""
         for network, entry in self.description["hosts"][host].get("endpoints", {}).items():

@@ -36,16 +36,50 @@ def judge(tree, verdict):
 
 
 def judge_cluster(name, members, verdict):
-    started = [start(index, name, member) for index, member in enumerate(members)]
-    expected = members[0][1].get("ETCD_INITIAL_CLUSTER", "").count("=") or 1
-    verdict.differs(members[0][0], "members in ETCD_INITIAL_CLUSTER", len(members), expected)
+    """Members of a new cluster start together; one that joins is added to them first, as the runbook says."""
+    members = sorted(members, key=lambda member: member[1].get("ETCD_INITIAL_CLUSTER_STATE") == "existing")
+    joining = {v["ETCD_NAME"] for _, v, _ in members if v.get("ETCD_INITIAL_CLUSTER_STATE") == "existing"}
     client = ["ip", "netns", "exec", f"{name}-0", "etcdctl", "--command-timeout=3s"]
+    started = []
+    for index, (path, variables, arguments) in enumerate(members):
+        if variables["ETCD_NAME"] in joining:
+            add_member(client, started, (path, variables, verdict))
+        elif joining:
+            before = [peer for peer in variables["ETCD_INITIAL_CLUSTER"].split(",") if peer.partition("=")[0] not in joining]
+            variables = variables | {"ETCD_INITIAL_CLUSTER": ",".join(before)}
+        started.append(start(index, name, (path, variables, arguments)))
+    judge_started((members, started), (client, verdict))
+
+
+def wait_for_health(client, started):
     deadline = time.monotonic() + DEADLINE
     while True:
         health = run([*client, "endpoint", "health", "--cluster"])
-        if health.returncode == 0 or time.monotonic() > deadline or any(p.poll() is not None for p, _ in started):
-            break
+        healthy = health.returncode == 0 and output(health).count("is healthy") >= len(started)
+        if healthy or time.monotonic() > deadline or any(p.poll() is not None for p, _ in started):
+            return health
         time.sleep(0.2)
+
+
+def add_member(client, started, joining):
+    path, variables, verdict = joining
+    wait_for_health(client, started)
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        added = run([*client, "member", "add", variables["ETCD_NAME"], f"--peer-urls={variables['ETCD_INITIAL_ADVERTISE_PEER_URLS']}"])
+        # It takes members in only when the others have been connected for five seconds.
+        if added.returncode == 0 or "unhealthy cluster" not in output(added) or time.monotonic() > deadline:
+            break
+        time.sleep(0.5)
+    if added.returncode:
+        verdict.problem(path, f"member add: {output(added)}")
+
+
+def judge_started(members_and_started, client_and_verdict):
+    (members, started), (client, verdict) = members_and_started, client_and_verdict
+    expected = members[0][1].get("ETCD_INITIAL_CLUSTER", "").count("=") or 1
+    verdict.differs(members[0][0], "members in ETCD_INITIAL_CLUSTER", len(members), expected)
+    health = wait_for_health(client, started)
     if health.returncode:
         verdict.problem(members[0][0], f"the members did not become healthy together: {output(health)}")
     else:

@@ -8,7 +8,7 @@ from bundle import output, run
 from scratch import PASSWORDS, Server
 
 PROVES = "the secrets loader keeps ugly passwords byte for byte, and libpq logs in with the passfiles that it composes"
-WEIGHT = 4
+WEIGHT = 30
 LOADER = "etc/containerops/bin/load-secrets"
 TABLE = "etc/containerops/secrets.json"
 STORE = Path("/tmp/secrets")

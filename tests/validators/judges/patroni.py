@@ -10,7 +10,7 @@ from patroni_config import configs, dynamic_configs
 from scratch import make_binaries
 
 PROVES = "patroni --validate-config has nothing to say of any configuration, beside a stand-in for etcd"
-WEIGHT = 4
+WEIGHT = 6
 
 
 def judge(tree, verdict):

@@ -11,7 +11,7 @@ from mounts import config_mounts, mount_config
 from scratch import AS_POSTGRES, PASSWORDS, Server
 
 PROVES = "reconcile.sh makes roles, ugly passwords and databases on a real PostgreSQL 17; a second run changes nothing"
-WEIGHT = 4
+WEIGHT = 20
 SECRETS = Path("/run/secrets")
 TRUST = "local all postgres trust\nhost all all all scram-sha-256\n"
 

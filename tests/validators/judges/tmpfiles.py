@@ -19,6 +19,21 @@ def judge(tree, verdict):
             if done.returncode or output(done).strip():
                 verdict.problem(file, output(done))
             judge_lines(file, root, verdict)
+        judge_volumes(tree, host, verdict)
+
+
+def judge_volumes(tree, host, verdict):
+    """The user's own directories are there as the description has them."""
+    pods = tree.description.get("pods", {}) if tree.description_path.exists() else {}
+    root = Path("/tmp/tmpfiles") / host.name
+    for pod, entry in pods.items():
+        for container in entry["containers"].values() if entry["host"] == host.name else ():
+            for volume in (v for v in container.get("volumes", []) if "name" in v):
+                path = f"/var/containerops/data/pods/{pod}/{volume['name']}"
+                made = root / path.lstrip("/")
+                stat = made.stat() if made.is_dir() else None
+                wanted = (int(volume.get("mode", "0750"), 8), volume.get("uid", 0), volume.get("gid", 0))
+                verdict.differs(host.path, f"mode, uid and gid of {path}", wanted, stat and (stat.st_mode & 0o7777, stat.st_uid, stat.st_gid))
 
 
 def judge_lines(file, root, verdict):
