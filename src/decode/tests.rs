@@ -146,7 +146,7 @@ fn every_mistake_is_found_at_its_place() {
 }"#;
     let expected = [
         "2:14: error[wrong-type]: `version` must be a whole number from 0 to 4294967295, not the string `1`",
-        "4:25: error[malformed-value]: `address` is malformed: invalid IPv4 address syntax",
+        "4:25: error[malformed-value]: `address` is no IPv4 address",
         "4:40: error[unknown-field]: `db1` has no field `prot`",
         "4:59: error[out-of-range]: `port` must be a whole number from 0 to 65535, not 70000",
         "5:46: error[out-of-range]: `port` must be a whole number from 0 to 65535, not -1",

@@ -166,6 +166,7 @@ fn check_tools(
         return;
     };
     let version = cluster.postgres_version;
+    // Without an image of its own, the cluster's version was refused already.
     if server.image.is_none() && cluster.image.is_some() && version != 17 {
         let message = format!("Barman's default image has no tools of PostgreSQL {version}");
         let help = "give the Barman server an `image` with them";

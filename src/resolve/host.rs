@@ -108,14 +108,13 @@ fn resolve_host<'d>(resolver: &mut Resolver<'d>, name: &'d str, host: &'d descri
         },
         overrides: Vec::new(),
     });
-    claim_endpoints(resolver, at, (id, name, host));
+    claim_endpoints(resolver, at, (name, host, id));
 }
 
-/// Makes the host's own endpoints.
 fn claim_endpoints(
     resolver: &mut Resolver<'_>,
     at: At<'_>,
-    (id, name, host): (HostId, &str, &description::Host),
+    (name, host, id): (&str, &description::Host, HostId),
 ) {
     let endpoints = at.key("endpoints");
     for (network_name, endpoint) in &host.endpoints {

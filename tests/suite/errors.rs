@@ -37,8 +37,12 @@ fn only_errors_fail() {
     for description in descriptions() {
         let run = check(&description);
         let has_errors = run.stderr.lines().any(|line| line.starts_with("error["));
-        let code = i32::from(has_errors);
-        assert_eq!(run.code, Some(code), "{}", description.display());
+        assert_eq!(
+            run.code,
+            Some(i32::from(has_errors)),
+            "{}",
+            description.display()
+        );
     }
 }
 

@@ -138,13 +138,10 @@ fn tests_only() -> Vec<String> {
         let text = read(&file);
         let directory = file.strip_prefix(&root).unwrap().with_extension("");
         let lines: Vec<&str> = text.lines().collect();
-        for pair in lines.windows(2) {
-            let [attribute, module] = pair else { continue };
-            let name = module
-                .trim()
-                .strip_prefix("mod ")
-                .and_then(|it| it.strip_suffix(';'));
-            if let ("#[cfg(test)]", Some(name)) = (attribute.trim(), name) {
+        for (line, next) in lines.iter().zip(lines.iter().skip(1)) {
+            let name = next.trim().strip_prefix("mod ");
+            let name = name.and_then(|it| it.strip_suffix(';'));
+            if let ("#[cfg(test)]", Some(name)) = (line.trim(), name) {
                 let module = directory.join(name);
                 found.push(format!("{}.rs", module.display()));
                 found.push(format!("{}/", module.display()));
@@ -157,10 +154,11 @@ fn tests_only() -> Vec<String> {
 /// Returns a file's text up to the tests at its end, without comments.
 fn without_tests(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-    let lines = code
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
-    lines.flat_map(|line| [line, "\n"]).collect()
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    code.lines()
+        .filter(is_code)
+        .flat_map(|line| [line, "\n"])
+        .collect()
 }
 
 /// Returns what a file uses of the crate: `format` of `crate::format::template`, and both of a group.
@@ -286,7 +284,7 @@ fn no_module_is_named_after_nothing() {
         let steps: Vec<_> = file
             .with_extension("")
             .iter()
-            .map(std::ffi::OsStr::to_owned)
+            .map(ToOwned::to_owned)
             .collect();
         let named = NAMELESS
             .iter()
@@ -333,8 +331,8 @@ fn every_page_of_a_code_belongs_to_one_and_can_be_copied_from() {
         assert!(code.is_some(), "docs/codes/{word}.md explains no code");
         let text = read(&page);
         let right = text.split("\nRight:\n").nth(1).unwrap();
-        let example = right.split("```").nth(1).unwrap_or_default();
-        let example = example.strip_prefix("json").unwrap_or(example);
+        let example = right.split("```").nth(1).unwrap();
+        let example = example.strip_prefix("json").unwrap();
         let object = format!("{{{example}}}");
         let is_json = [example, &object]
             .iter()

@@ -11,9 +11,9 @@ pub(crate) fn path(relative: &str) -> PathBuf {
 
 /// Reads a text file.
 pub(crate) fn read(path: &Path) -> String {
-    let text = fs::read_to_string(path);
-    assert!(text.is_ok(), "cannot read `{}`: {text:?}", path.display());
-    text.unwrap()
+    let read = fs::read_to_string(path);
+    assert!(read.is_ok(), "cannot read `{}`: {read:?}", path.display());
+    read.unwrap()
 }
 
 /// Lists all files below `directory`, at any depth, whose names end in `ending`, sorted.
