@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a failing helper is a failing test")]
 
 mod errors;
+mod golden;
 mod reference;
 mod structure;
 mod support;
+mod trees;

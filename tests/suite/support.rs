@@ -89,8 +89,9 @@ impl Expected {
     }
 }
 
+/// Says whether expected files are written anew.
 #[expect(clippy::disallowed_methods, reason = "the one switch of the tests")]
-fn is_recording() -> bool {
+pub(crate) fn is_recording() -> bool {
     std::env::var("RECORD").is_ok_and(|value| value == "1")
 }
 
