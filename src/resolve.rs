@@ -85,6 +85,7 @@ pub fn resolve(input: Input<'_>) -> Resolved {
 struct Resolver<'d> {
     description: &'d Description,
     failed: &'d [Pointer],
+    source: &'d Source,
     names: Names<'d>,
     report: Report,
     model: Model,
@@ -117,6 +118,7 @@ impl<'d> Resolver<'d> {
         Self {
             description: input.description,
             failed: input.failed,
+            source: input.source,
             names: Names::new(input),
             report: Report::default(),
             model: Model::default(),
@@ -176,13 +178,23 @@ impl<'d> Resolver<'d> {
             || errors.any(|it| it.severity == Severity::Error && it.pointer.starts_with(&section))
     }
 
-    /// Whether the shape of what stands at `at` was wrong.
+    /// Whether the shape of what stands at `at` was wrong, or may be what a mistyped field was to be.
     fn has_failed(&self, at: At<'_>) -> bool {
         !self.failed.is_empty() && {
             let pointer = at.to_pointer();
-            self.failed
-                .iter()
-                .any(|place| pointer.starts_with(place) || place.starts_with(&pointer))
+            let mut failed = self.failed.iter();
+            failed.any(|place| pointer.starts_with(place) || place.starts_with(&pointer))
+                || self.may_be_mistyped(at)
+        }
+    }
+
+    /// Whether the field at `at` isn't written, but one beside it can't be read.
+    fn may_be_mistyped(&self, at: At<'_>) -> bool {
+        !self.failed.is_empty() && {
+            let pointer = at.to_pointer();
+            let entry = pointer.parent();
+            let mut failed = self.failed.iter();
+            !self.source.contains(&pointer) && failed.any(|place| place.parent() == entry)
         }
     }
 
@@ -235,7 +247,8 @@ impl<'d> Resolver<'d> {
         at: At<'_>,
         (name, found): (&str, Option<T>),
     ) -> Option<T> {
-        if found.is_none() && !self.names.contains(section, name) {
+        let is_told = self.may_be_mistyped(At::ROOT.key(section.key()));
+        if found.is_none() && !is_told && !self.names.contains(section, name) {
             let message = match entry(at) {
                 Some(who) => format!(
                     "{who} names {} `{name}`, which is not described",

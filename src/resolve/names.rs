@@ -20,7 +20,7 @@ pub(super) enum Section {
 }
 
 impl Section {
-    fn key(self) -> &'static str {
+    pub(super) fn key(self) -> &'static str {
         match self {
             Self::Networks => "networks",
             Self::Hosts => "hosts",

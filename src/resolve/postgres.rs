@@ -312,6 +312,7 @@ pub(super) fn roles_and_databases(
         }
     }
     let mut databases = Vec::new();
+    let written = at.key("roles");
     let places = at.key("databases");
     for (name, database) in &cluster.databases {
         let at = places.key(name);
@@ -327,7 +328,8 @@ pub(super) fn roles_and_databases(
         }
         let owner = database.owner.as_str();
         let is_known = owner == "postgres" || cluster.roles.contains_key(owner);
-        if !is_known && !resolver.has_failed(places) {
+        let is_told = resolver.has_failed(written.key(owner)) || resolver.may_be_mistyped(written);
+        if !is_known && !is_told {
             let known = || cluster.roles.keys().map(String::as_str).chain(["postgres"]);
             let message = format!("no role of this cluster is named `{owner}`");
             let diagnostic = Diagnostic::new(Code::UnknownRole, at.key("owner"), message);

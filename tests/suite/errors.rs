@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{Expected, Run, cops_gen, files, path, read};
+use crate::support::{Expected, Run, cops_gen, files, path, read, write};
 
 /// Returns the descriptions of `tests/errors`, without the lock files beside them.
 fn descriptions() -> Vec<PathBuf> {
@@ -70,6 +70,27 @@ fn ten_mistakes_give_ten_errors_in_one_run() {
     codes.sort();
     codes.dedup();
     assert_eq!(codes.len(), 10, "ten different ones: {codes:?}");
+}
+
+#[test]
+fn a_mistyped_field_is_one_mistake() {
+    let example = read(&path("tests/example/cluster.json"));
+    let directory = tempfile::tempdir().unwrap();
+    let mut mistyped = 0;
+    for (at, _) in example.match_indices("\":") {
+        let (before, after) = example.split_at(at);
+        write(
+            &directory.path().join("cluster.json"),
+            &format!("{before}_{after}"),
+        );
+        let codes = codes(&cops_gen(directory.path(), &["check"]).stderr);
+        // The keys of maps are names: a changed one may be missed at several places.
+        if codes.iter().any(|code| code == "unknown-field") {
+            assert_eq!(codes.len(), 1, "{codes:?} for a typo at {before}");
+            mistyped += 1;
+        }
+    }
+    assert!(mistyped > 30, "{mistyped} fields in the example");
 }
 
 /// Returns the code of each diagnostic in a report for people.

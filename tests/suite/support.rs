@@ -67,7 +67,7 @@ impl Expected {
             return;
         }
         if is_recording() {
-            record(path, found);
+            write(path, found);
         }
         let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap();
         let diff = similar::TextDiff::from_lines(expected.as_str(), found);
@@ -95,7 +95,8 @@ pub(crate) fn is_recording() -> bool {
     std::env::var("RECORD").is_ok_and(|value| value == "1")
 }
 
-#[expect(clippy::disallowed_methods, reason = "recording is writing")]
-fn record(path: &Path, text: &str) {
+/// Writes a text file.
+#[expect(clippy::disallowed_methods, reason = "tests write what they read")]
+pub(crate) fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
 }

@@ -65,7 +65,17 @@ pub fn can_carry_written(value: &str) -> Result<(), &'static str> {
     if value.ends_with('\\') {
         return Err("ends in `\\`, which would join it with the next line");
     }
+    if has_lone_percent(value) {
+        return Err("holds a `%` that begins no specifier: a literal one is `%%`");
+    }
     Ok(())
+}
+
+/// Says whether a `%` is followed by neither a letter nor another `%`: systemd then drops the unit.
+fn has_lone_percent(value: &str) -> bool {
+    let pieces = value.replace("%%", "");
+    let mut rest = pieces.split('%').skip(1);
+    rest.any(|after| !after.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 const NONCHARACTER: &str = "holds a Unicode noncharacter, for which systemd drops the line";

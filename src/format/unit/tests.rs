@@ -223,8 +223,10 @@ fn values_that_a_key_cannot_carry_are_refused() {
     refused(can_carry_words::<_, &str>(ContainerKey::Exec, &[]));
     refused(can_carry_written("a\\"));
     refused(can_carry_written("a\nb"));
+    refused(can_carry_written("100% sure"));
+    refused(can_carry_written("%%%"));
     assert_eq!(can_carry_part(ContainerKey::Volume, "/var/lib/x"), Ok(()));
-    assert_eq!(can_carry_written("%t/x \"a b\""), Ok(()));
+    assert_eq!(can_carry_written("%t/x \"a b\" %% %%%n"), Ok(()));
 }
 
 #[test]

@@ -120,7 +120,8 @@ class Platform:
         for section in ("Container", "Pod"):
             for key, lines in self.description.get("overrides", {}).get(unit_file, {}).get(section, {}).items():
                 for line in [lines] if isinstance(lines, str) else lines:
-                    added += OVERRIDES[key](line)
+                    # Written as the unit file has it, so systemd still reads `%%` and `$$` as one.
+                    added += OVERRIDES[key](line.replace("%%", "%").replace("$$", "$"))
         return added
 
     def config_files(self, host):
@@ -148,6 +149,8 @@ OVERRIDES = {
     "Environment": lambda line: [("--env", word) for word in shlex.split(line)],
     "Label": lambda line: [("--label", word) for word in shlex.split(line)],
     "Ulimit": lambda line: [("--ulimit", line)],
+    # The same as the generated one: a drop-in replaces what has one value.
+    "LogDriver": lambda line: [] if line == "journald" else [("--log-driver", line)],
     "Timezone": lambda line: [("--tz", line)],
 }
 

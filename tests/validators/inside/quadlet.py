@@ -52,7 +52,7 @@ def generate(version, host):
 def sections(text):
     """Section, then key and raw values of a unit file, continuation lines joined as systemd joins them."""
     found, section = {}, None
-    for line in re.sub(r"\\\n", " ", text).splitlines():
+    for line in re.sub(r"\\\n", " ", text).split("\n"):
         if line.startswith("[") and line.endswith("]"):
             section = found.setdefault(line[1:-1], {})
         elif line and line[0] not in "#;" and "=" in line:
@@ -139,7 +139,7 @@ class Recorder:
         """The service's command lines and environment, letter for letter but for the program, each run once."""
         keys, lines, keep, in_service = [], ["[Unit]", "DefaultDependencies=no", "[Service]", "Type=oneshot"], False, False
         lines.append(f"Environment=COPS_RECORD={records}/{name}")
-        for line in text.splitlines():
+        for line in text.split("\n"):  # splitlines() would split at U+0085 and U+2028 too
             if lines[-1].endswith("\\"):
                 if keep:
                     lines.append(line)

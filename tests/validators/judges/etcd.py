@@ -1,5 +1,6 @@
 """The members of each etcd cluster, started with the environment that podman would give them, elect a leader."""
 
+import itertools
 import json
 import subprocess
 import time
@@ -13,6 +14,7 @@ from podman import read_options
 PROVES = "etcd knows every ETCD_* variable, and the members of a cluster start together and elect a leader"
 WEIGHT = 10
 DEADLINE = 20
+LINKS = itertools.count()
 
 
 def judge(tree, verdict):
@@ -108,10 +110,11 @@ def start(index, name, member):
     _, variables, arguments = member
     space = f"{name}-{index}"
     address = urlsplit(variables["ETCD_INITIAL_ADVERTISE_PEER_URLS"]).hostname
+    link = f"e{next(LINKS)}"
     for argv in (
         ["ip", "netns", "add", space],
-        ["ip", "link", "add", f"e{index}", "type", "veth", "peer", "name", "eth0", "netns", space],
-        ["ip", "link", "set", f"e{index}", "master", "overlay", "up"],
+        ["ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", space],
+        ["ip", "link", "set", link, "master", "overlay", "up"],
         ["ip", "-n", space, "link", "set", "lo", "up"],
         ["ip", "-n", space, "address", "add", f"{address}/8", "dev", "eth0"],
         ["ip", "-n", space, "link", "set", "eth0", "up"],
