@@ -142,7 +142,9 @@ pub fn source_path(text: &str) -> Result<(), Allowed> {
         && text.starts_with('/')
         && !text.ends_with('/')
         && !text.chars().any(char::is_control)
-        && text.split('/').all(|part| part != "." && part != ".." && part.len() <= 255);
+        && text
+            .split('/')
+            .all(|part| part != "." && part != ".." && part.len() <= 255);
     if fits {
         Ok(())
     } else {
