@@ -366,7 +366,7 @@ pub struct Pod {
 }
 
 /// A port of a pod that the host's real network reaches.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PublishedPort {
     /// Address on the host.
     pub address: Ipv4Addr,
@@ -379,7 +379,7 @@ pub struct PublishedPort {
 }
 
 /// One way out of a pod beside the overlay.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EgressRule {
     /// Addresses that may be reached.
     pub cidr: Ipv4Net,
@@ -434,7 +434,7 @@ pub struct ContainerSecret {
 }
 
 /// Where a container finds a secret.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretTarget {
     /// In an environment variable.
     Env(String),

@@ -1,6 +1,6 @@
 //! Containers of the user's pods.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Resolver;
 use crate::description;
@@ -64,18 +64,14 @@ pub(super) fn resolve(
             secrets,
             volumes,
             config_files: config_files(container),
-            after: container.after.clone(),
+            after: sorted(container.after.iter().cloned()),
             reload_signal: container
                 .reload_signal
                 .as_ref()
                 .map(|signal| signal.strip_prefix("SIG").unwrap_or(signal).to_owned()),
             restart_delay: container.restart_delay,
-            capabilities: container
-                .capabilities
-                .iter()
-                .map(|name| capability(name))
-                .collect(),
-            devices: container.devices.clone(),
+            capabilities: sorted(container.capabilities.iter().map(|it| capability(it))),
+            devices: sorted(container.devices.iter().cloned()),
             sysctls: pairs(&container.sysctls),
         });
     }
@@ -88,6 +84,11 @@ fn pairs(map: &crate::unique_map::UniqueMap<String>) -> Vec<(String, String)> {
     map.iter()
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
+}
+
+/// Returns what a list holds whose order means nothing.
+fn sorted(list: impl Iterator<Item = String>) -> Vec<String> {
+    list.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn capability(name: &str) -> String {

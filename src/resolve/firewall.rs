@@ -1,6 +1,6 @@
 //! Firewall rules and peers: what services need of each other, and what the user wrote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::endpoint::Kind;
 use super::{Resolver, add_peer, add_rule};
@@ -114,7 +114,7 @@ fn patroni(resolver: &mut Resolver<'_>) {
                 inbound(model, *member, tcp(ports, group(&proxy_group)));
                 outbound(model, *member, tcp(ports, group(&own)));
             }
-            for reader in &written.patroni_api_groups {
+            for reader in written.patroni_api_groups.iter().collect::<BTreeSet<_>>() {
                 inbound(model, *member, tcp(PATRONI_API, group(reader)));
             }
             if let Some(etcd_group) = &etcd_group {
@@ -124,11 +124,11 @@ fn patroni(resolver: &mut Resolver<'_>) {
             peers(model, *member, &etcd);
         }
         for proxy in &proxies {
-            for client in &written.client_groups {
+            for client in written.client_groups.iter().collect::<BTreeSet<_>>() {
                 inbound(model, *proxy, tcp(PROXY, group(client)));
                 inbound(model, *proxy, tcp(PROXY_STATS, group(client)));
             }
-            for reader in &written.patroni_api_groups {
+            for reader in written.patroni_api_groups.iter().collect::<BTreeSet<_>>() {
                 inbound(model, *proxy, tcp(PROXY_STATS, group(reader)));
             }
             for ports in [POSTGRES, PATRONI_API] {
@@ -229,10 +229,11 @@ fn user_rules(
         ("outbound", &firewall.outbound),
     ] {
         let list = at.key(key);
-        for (index, written) in rules.iter().enumerate() {
-            let Some(rule) = user_rule(resolver, list.index(index), written) else {
-                continue;
-            };
+        let rules = rules.iter().enumerate();
+        let rules: BTreeSet<FirewallRule> = rules
+            .filter_map(|(index, written)| user_rule(resolver, list.index(index), written))
+            .collect();
+        for rule in rules {
             if key == "inbound" {
                 inbound(&mut resolver.model, endpoint, rule);
             } else {

@@ -106,6 +106,8 @@ pub(super) fn secrets(
             });
         }
     }
+    // The order that was written means nothing, so it may change nothing.
+    found.sort_by(|a, b| (&a.podman_name, &a.target).cmp(&(&b.podman_name, &b.target)));
     found
 }
 
@@ -188,6 +190,7 @@ pub(super) fn volumes(
             is_read_only,
         });
     }
+    found.sort_by(|a, b| a.mount.cmp(&b.mount));
     found
 }
 

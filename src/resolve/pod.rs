@@ -191,6 +191,7 @@ fn publish(
             proto,
         });
     }
+    ports.sort_unstable();
     ports
 }
 
@@ -209,6 +210,8 @@ fn egress(resolver: &mut Resolver<'_>, at: At<'_>, pod: &description::Pod) -> Ve
             rules.push(EgressRule { cidr, ports, proto });
         }
     }
+    rules.sort_unstable();
+    rules.dedup();
     rules
 }
 
