@@ -3,6 +3,7 @@
 
 mod errors;
 mod golden;
+mod properties;
 mod reference;
 mod structure;
 mod support;

@@ -47,6 +47,18 @@ pub(crate) fn held(root: &Path) -> Files {
         .collect()
 }
 
+/// Returns the files of a bundle as they would be read.
+pub(crate) fn files_of(bundle: &Bundle) -> Files {
+    let held = |file: &cops_gen::bundle::File| Held {
+        bytes: file.bytes.to_vec(),
+        is_executable: file.mode & 0o100 != 0,
+    };
+    let files = bundle.files.iter();
+    files
+        .map(|(path, file)| (path.clone(), held(file)))
+        .collect()
+}
+
 /// Reads what a rewrite would change: inode and time of every entry below `root`, and of it.
 pub(crate) fn stamps(root: &Path) -> BTreeMap<PathBuf, (u64, i64, i64)> {
     let entries = walkdir::WalkDir::new(root).into_iter();
@@ -175,4 +187,68 @@ pub(crate) fn reordered(value: &Value, pick: &mut impl FnMut(usize) -> usize) ->
         Value::Array(list) => list.iter().map(|value| reordered(value, pick)).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
+}
+
+/// Checks every file of a bundle: its path, and that its format's own reader takes it.
+pub(crate) fn check_files(bundle: &Bundle) -> Result<(), String> {
+    for (path, file) in &bundle.files {
+        let fault = |text: String| format!("{path}: {text}");
+        let parts: Vec<&str> = path.split('/').collect();
+        if parts.iter().any(|part| ["", ".", ".."].contains(part)) {
+            return Err(fault("is no normal path".to_owned()));
+        }
+        let below = format!("{path}/");
+        if bundle.files.keys().any(|other| other.starts_with(&below)) {
+            return Err(fault("is a file and a directory".to_owned()));
+        }
+        // What a user's container reads is the user's own.
+        let users = parts.len() > 6;
+        let is_ours = !path.starts_with("rootfs/etc/containerops/") || !users || is_nebula(path);
+        let text = std::str::from_utf8(&file.bytes).map_err(|error| fault(error.to_string()))?;
+        check_text(path, text, is_ours).map_err(fault)?;
+    }
+    Ok(())
+}
+
+fn is_nebula(path: &str) -> bool {
+    path.starts_with("rootfs/etc/containerops/nebula/")
+}
+
+fn check_text(path: &str, text: &str, is_ours: bool) -> Result<(), String> {
+    let extension = Path::new(path).extension().and_then(|it| it.to_str());
+    match extension {
+        Some("yml") if is_ours => serde_saphyr::from_str::<Value>(text)
+            .map(drop)
+            .map_err(|error| error.to_string()),
+        Some("json") if is_ours => serde_json::from_str::<Value>(text)
+            .map(drop)
+            .map_err(|error| error.to_string()),
+        Some(
+            "container" | "pod" | "network" | "build" | "service" | "target" | "timer" | "conf",
+        ) if path.contains("/systemd/") => check_unit(text),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Checks that every line of a unit is a section, a key's, a comment or blank.
+fn check_unit(text: &str) -> Result<(), String> {
+    let word = |text: &str| {
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        !text.is_empty() && text.chars().all(legal)
+    };
+    let breaks = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if let Some(character) = text.chars().find(|c| breaks(*c)) {
+        return Err(format!("holds {character:?}"));
+    }
+    for line in text.split('\n') {
+        let section = line.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+        let is_known = line.is_empty()
+            || line.starts_with('#')
+            || section.is_some_and(|name| word(name.trim_start_matches("X-")))
+            || line.split_once('=').is_some_and(|(key, _)| word(key));
+        if !is_known || line.ends_with('\\') {
+            return Err(format!("this line is none: {line:?}"));
+        }
+    }
+    Ok(())
 }
