@@ -1,6 +1,7 @@
 //! The tests that see the program from outside: one binary, one link step.
 #![expect(clippy::unwrap_used, reason = "a failing helper is a failing test")]
 
+mod cli;
 mod errors;
 mod golden;
 mod properties;
