@@ -1,5 +1,9 @@
 //! The tests that see the program from outside: one binary, one link step.
-#![expect(clippy::unwrap_used, reason = "a failing helper is a failing test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failing helper is a failing test"
+)]
 
 mod cli;
 mod errors;

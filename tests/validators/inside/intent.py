@@ -152,6 +152,7 @@ OVERRIDES = {
     # The same as the generated one: a drop-in replaces what has one value.
     "LogDriver": lambda line: [] if line == "journald" else [("--log-driver", line)],
     "Timezone": lambda line: [("--tz", line)],
+    "Memory": lambda line: [("--memory", line)],
 }
 
 
