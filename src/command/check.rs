@@ -8,12 +8,7 @@ pub(crate) fn run(input: &Input, options: Options, terminal: Terminal) -> Outcom
         Ok(loaded) => loaded,
         Err(outcome) => return outcome,
     };
-    tell(
-        &loaded.report,
-        (&loaded.source, "nothing was written"),
-        options,
-        terminal,
-    );
+    tell(&loaded.report, &loaded.source, options, terminal);
     if loaded.model.is_some() {
         Outcome::Yes
     } else {

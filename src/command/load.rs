@@ -108,7 +108,7 @@ fn read_lock(path: &Path, options: Options, terminal: Terminal) -> Result<Option
         check_version(&mut report, lock.version);
     }
     if report.has_errors() {
-        tell(&report, (&source, "nothing was written"), options, terminal);
+        tell(&report, &source, options, terminal);
         return Err(Outcome::No);
     }
     Ok(decoded.value)
@@ -149,15 +149,15 @@ fn check_locked(report: &mut Report, (path, old): (&Path, Option<&Lock>), lock: 
 }
 
 /// Says what is in a report, if anything is.
-pub(crate) fn tell(
-    report: &Report,
-    (source, tail): (&Source, &str),
-    options: Options,
-    terminal: Terminal,
-) {
+pub(crate) fn tell(report: &Report, source: &Source, options: Options, terminal: Terminal) {
     if report.is_empty() {
         return;
     }
+    let tail = if report.has_errors() {
+        "nothing was written"
+    } else {
+        ""
+    };
     let look = human::Look {
         tail,
         is_coloured: terminal.is_coloured,

@@ -9,12 +9,7 @@ pub(crate) fn run(arguments: &Lock, options: Options, terminal: Terminal) -> Out
         Ok(loaded) => loaded,
         Err(outcome) => return outcome,
     };
-    tell(
-        &loaded.report,
-        (&loaded.source, "nothing was written"),
-        options,
-        terminal,
-    );
+    tell(&loaded.report, &loaded.source, options, terminal);
     if loaded.model.is_none() {
         return Outcome::No;
     }

@@ -20,12 +20,7 @@ pub(crate) fn run(arguments: &Render, options: Options, terminal: Terminal) -> O
         Ok(loaded) => loaded,
         Err(outcome) => return outcome,
     };
-    let tail = if loaded.model.is_some() {
-        ""
-    } else {
-        "nothing was written"
-    };
-    tell(&loaded.report, (&loaded.source, tail), options, terminal);
+    tell(&loaded.report, &loaded.source, options, terminal);
     let Some(model) = &loaded.model else {
         return Outcome::No;
     };

@@ -140,6 +140,10 @@ def describe(hosts, separate=False, variant=1, source=EXAMPLE):
     if variant == 2:
         for network in description["networks"].values():
             network["mtu"] = 1280
+            # Other host names are other endpoints, with addresses and ports of their own.
+            network["dns_domain"] = f"second.{network['dns_domain']}"
+        for host in description["hosts"].values():
+            host["podman_version"] = "5.6"
     return description
 
 

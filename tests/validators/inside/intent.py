@@ -149,8 +149,6 @@ OVERRIDES = {
     "Environment": lambda line: [("--env", word) for word in shlex.split(line)],
     "Label": lambda line: [("--label", word) for word in shlex.split(line)],
     "Ulimit": lambda line: [("--ulimit", line)],
-    # The same as the generated one: a drop-in replaces what has one value.
-    "LogDriver": lambda line: [] if line == "journald" else [("--log-driver", line)],
     "Timezone": lambda line: [("--tz", line)],
     "Memory": lambda line: [("--memory", line)],
 }
