@@ -1,4 +1,12 @@
-//! cops-gen turns one JSON description of a `PostgreSQL` platform into static files per host.
+//! cops-gen turns one JSON description of a PostgreSQL platform into static files per host.
+//!
+//! Data flows one way, through stages that are modules:
+//!
+//! [`decode`] reads `cluster.json` into a [`description::Description`], what was written;
+//! [`resolve`] makes a [`model::Model`] of it and the [`lock`], what it means, or says everything
+//! that is wrong; [`plan`] looks at the model from one host; [`lower`] turns that into a
+//! [`bundle::Bundle`], files as bytes; [`write`] puts bundles on disk and [`compare`] looks at
+//! what is there. After resolve nothing can fail but I/O.
 
 pub mod bundle;
 pub mod cli;

@@ -46,7 +46,7 @@ fn started(arguments: &[String]) -> Option<Vec<String>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(1000) })]
+    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::default() })]
 
     #[test]
     fn any_command_arrives(words in proptest::collection::vec(ugly(), 1..6)) {

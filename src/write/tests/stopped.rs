@@ -298,7 +298,7 @@ fn a_wish() -> impl Strategy<Value = Wish> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 64,
+        cases: 16,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
