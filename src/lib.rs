@@ -5,7 +5,7 @@
 //! [`decode`] reads `cluster.json` into a [`description::Description`], what was written;
 //! [`resolve`] makes a [`model::Model`] of it and the [`lock`], what it means, or says everything
 //! that is wrong; [`plan`] looks at the model from one host; [`lower`] turns that into a
-//! [`bundle::Bundle`], files as bytes; [`write`] puts bundles on disk and [`compare`] looks at
+//! [`bundle::Bundle`], files as bytes; [`mod@write`] puts bundles on disk and [`compare`] looks at
 //! what is there. After resolve nothing can fail but I/O.
 
 pub mod bundle;
