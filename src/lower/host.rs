@@ -167,6 +167,7 @@ fn tmpfiles(plan: &HostPlan, parts: &[(&PodPlan, Part)]) -> String {
         let uid = nebula::UID;
         [
             Line::of(format_args!("d {pki} 0750 0 {uid} -")),
+            Line::of(format_args!("z {pki}/*.crt 0644 0 0 -")),
             Line::of(format_args!("z {pki}/host.key 0400 {uid} {uid} -")),
         ]
     });
