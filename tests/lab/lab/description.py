@@ -1,0 +1,78 @@
+"""The description that the lab's hosts run: every service on three hosts, a client beside each proxy, and one pod that may nothing."""
+
+from . import images, switch
+
+NETWORK = "internal"
+CLUSTER = "app"
+HOSTS = ["db1", "db2", "db3"]
+
+# Every kind of character that some format on the way could stumble over.
+AWKWARD = "q\"uo'te$HOME %s%% \\back:slash@ #1{x};&|<>`id` *"
+# Patroni 4.0 can't set a password beyond ASCII for the three roles that are its own.
+PATRONIS_OWN = {"pg-superuser", "pg-replication", "pg-rewind"}
+
+
+def password_of(secret):
+    """The first password of a secret."""
+    return f"{secret} {AWKWARD}" + ("" if secret in PATRONIS_OWN else " ä€😀")
+
+
+def _client(host):
+    """A pod that sleeps until a scenario runs something in it."""
+    return {
+        "host": host,
+        "groups": ["app-client"],
+        "uses": [CLUSTER],
+        "containers": {
+            "main": {
+                "image": images.CLIENT,
+                "entrypoint": ["sleep"],
+                "command": ["infinity"],
+                "environment": {"PGUSER": "app", "PGDATABASE": "app", "PGCONNECT_TIMEOUT": "5"},
+                "secrets": [{"secret": "pg-app", "env": "PGPASSWORD"}],
+            }
+        },
+    }
+
+
+def base():
+    """The description as a dictionary, to be changed by scenarios."""
+    secrets = ["pg-superuser", "pg-replication", "pg-rewind", "pg-barman", "pg-app"]
+    return {
+        "version": 1,
+        "networks": {NETWORK: {"cidr": "10.2.57.0/24", "dns_domain": "example.internal", "lighthouses": ["db1", "db3"]}},
+        "hosts": {host: {"address": switch.address_of(host), "endpoints": {NETWORK: {"groups": ["admin"]}}} for host in HOSTS},
+        "secrets": {name: {"source": f"/etc/lab-secrets/{name}"} for name in secrets},
+        "etcd_clusters": {"main": {"members": list(HOSTS)}},
+        "patroni_clusters": {
+            CLUSTER: {
+                "etcd_cluster": "main",
+                "members": ["db1", "db2"],
+                "read_replicas": ["db3"],
+                "backup_replicas": ["db3"],
+                "proxies": list(HOSTS),
+                "client_groups": ["app-client"],
+                "superuser_secret": "pg-superuser",
+                "replication_secret": "pg-replication",
+                "rewind_secret": "pg-rewind",
+                "barman_secret": "pg-barman",
+                "roles": {"app": {"secret": "pg-app"}},
+                "databases": {"app": {"owner": "app"}},
+                "synchronous_mode": "on",
+                "postgres_config": {"parameters": {"shared_buffers": "64MB", "max_connections": 200}},
+            }
+        },
+        "barman_servers": {
+            "barman": {
+                "host": "db3",
+                "sources": [{"cluster": CLUSTER, "frequency": "30 3 * * *", "minimum_redundancy": 1, "recovery_window": 30}],
+            }
+        },
+        "pods": {
+            **{f"client-{host}": _client(host) for host in HOSTS},
+            "stranger": {
+                "host": "db1",
+                "containers": {"main": {"image": images.CLIENT, "entrypoint": ["sleep"], "command": ["infinity"]}},
+            },
+        },
+    }

@@ -1,0 +1,240 @@
+"""One systemd host: booted from the shared tree in namespaces of its own, shut down, or cut from its power."""
+
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+
+from . import places, process, switch
+
+# The container engine's limits on this machine: it lacks CAP_SYS_RESOURCE and has no controllers to give.
+_CONTAINERS_CONF = """\
+[containers]
+pids_limit = 0
+log_driver = "journald"
+default_ulimits = ["nofile=20000:20000", "nproc=30000:30000"]
+[engine]
+cgroup_manager = "systemd"
+events_logger = "file"
+runtime = "crun"
+[network]
+firewall_driver = "nftables"
+"""
+
+_STORAGE_CONF = """\
+[storage]
+driver = "overlay"
+runroot = "/run/containers/storage"
+graphroot = "/var/lib/containers/storage"
+"""
+
+_SHARED_IMAGES = """\
+[storage.options]
+additionalimagestores = ["/var/lib/lab-images"]
+"""
+
+_JOURNAL_CONF = """\
+[Journal]
+Storage=persistent
+SystemMaxUse=200M
+RateLimitIntervalSec=0
+"""
+
+
+class Failed(Exception):
+    """Something isn't as it must be."""
+
+
+class Host:
+    """A host of the lab. `images` is a directory of images that it shares, read-only."""
+
+    def __init__(self, name, images=None):
+        self.name = name
+        self.images = images
+        self.address = switch.address_of(name)
+        self.directory = places.RUN / "hosts" / name
+        self._group = places.cgroups() / f"cops-{places.NAME}" / name
+
+    # ------------------------------------------------------------------------------------------------ power
+
+    @property
+    def is_up(self):
+        return process.recall(self.directory / "init") is not None
+
+    def boot(self):
+        """Starts the host and returns once its systemd runs. `wait` waits for the rest."""
+        if self.is_up:
+            return
+        self._prepare()
+        self._plug()
+        self._group.mkdir(parents=True, exist_ok=True)
+        script = self.directory / "boot"
+        script.write_text(self._boot_script())
+        with open(self.directory / "console.log", "ab") as console:
+            nspawn = subprocess.Popen(
+                ["unshare", "--mount", "bash", script], stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True
+            )
+        process.remember(self.directory / "nspawn", nspawn.pid)
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            if nspawn.poll() is not None:
+                break
+            for pid in process.children(nspawn.pid):
+                if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
+                    process.remember(self.directory / "init", pid)
+                    return
+            time.sleep(0.05)
+        raise Failed(f"{self.name} did not boot:\n" + (self.directory / "console.log").read_text()[-2000:])
+
+    def wait(self, seconds=120):
+        """Waits until systemd has done what booting asks for; returns its word on that: running or degraded."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.run("test", "-S", "/run/dbus/system_bus_socket", check=False).returncode == 0:
+                break
+            time.sleep(0.1)
+        answer = self.run("timeout", str(seconds), "systemctl", "is-system-running", "--wait", check=False)
+        return answer.stdout.strip()
+
+    def cut_power(self):
+        """Ends the host at once. This machine's page cache outlives it: what was written is there, synced or not."""
+        pid = process.recall(self.directory / "init")
+        if pid:
+            process.kill(pid)
+        self._await_end(60)
+
+    def shut_down(self, seconds=240):
+        """Shuts the host down as its power button would."""
+        pid = process.recall(self.directory / "init")
+        if pid:
+            process.kill(pid, signal.SIGRTMIN + 4)
+        self._await_end(seconds)
+
+    def remove(self):
+        """Takes the host and its data away."""
+        self.cut_power()
+        switch.unplug(self.name)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _await_end(self, seconds):
+        for file in ["init", "nspawn"]:
+            pid = process.recall(self.directory / file)
+            if pid and not process.wait_for_end(pid, seconds):
+                process.kill(pid)
+                raise Failed(f"{self.name} did not end within {seconds} s")
+            (self.directory / file).unlink(missing_ok=True)
+        if self._group.exists():
+            subprocess.run(["find", self._group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], stderr=subprocess.DEVNULL)
+
+    def _plug(self):
+        switch.plug(self.name)
+
+    def _prepare(self):
+        """What an installer would have written, in the host's own layer. Data lies on this machine's disk, not on an overlay."""
+        for part in ["upper/etc/containers", "upper/etc/systemd/journald.conf.d", "upper/etc/systemd/system.conf.d", "work", "root", "containers", "data", "journal"]:
+            (self.directory / part).mkdir(parents=True, exist_ok=True)
+        etc = self.directory / "upper/etc"
+        if (etc / "hostname").exists():
+            return
+        (etc / "hostname").write_text(f"{self.name}\n")
+        (etc / "machine-id").write_text(uuid.uuid4().hex + "\n")
+        (etc / "containers/containers.conf").write_text(_CONTAINERS_CONF)
+        (etc / "containers/storage.conf").write_text(_STORAGE_CONF + (_SHARED_IMAGES if self.images else ""))
+        (etc / "systemd/journald.conf.d/lab.conf").write_text(_JOURNAL_CONF)
+        # No user namespaces to build in here; a real host needs none of this.
+        (etc / "systemd/system.conf.d/lab.conf").write_text("[Manager]\nDefaultEnvironment=BUILDAH_ISOLATION=chroot\n")
+        # As udev makes them: this machine's own may be for root only.
+        for device, minor in [("tun", 200), ("fuse", 229)]:
+            os.mknod(self.directory / device, 0o20666, os.makedev(10, minor))
+            os.chmod(self.directory / device, 0o666)
+
+    def _network(self):
+        return [f"--network-namespace-path=/run/netns/{switch.namespace_of(self.name)}"]
+
+    def _binds(self):
+        here = self.directory
+        binds = [f"--bind={here}/tun:/dev/net/tun", f"--bind={here}/fuse:/dev/fuse", f"--bind={here}/containers:/var/lib/containers",
+                 f"--bind={here}/data:/var/containerops", f"--bind={here}/journal:/var/log/journal"]
+        if self.images:
+            binds.append(f"--bind-ro={self.images}:/var/lib/lab-images")
+        return binds
+
+    def _boot_script(self):
+        here, tree = self.directory, places.tree() / "host"
+        nspawn = ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", f"--machine={self.name}", f"--hostname={self.name}",
+                  f"--directory={here}/root", "--capability=all", "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe",
+                  "--tmpfs=/var/tmp", *self._binds(), *self._network()]
+        return f"""\
+set -e
+echo $$ >{self._group}/cgroup.procs
+mount --make-rprivate /
+umount -l /sys/fs/cgroup
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount -t overlay overlay -o lowerdir={tree},upperdir={here}/upper,workdir={here}/work {here}/root
+export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_SECCOMP=0 SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
+exec {shlex.join(nspawn)}
+"""
+
+    # --------------------------------------------------------------------------------------------- commands
+
+    def command(self, *argv):
+        """The words that run a program inside the host, in all of its namespaces and its control group."""
+        pid = process.recall(self.directory / "init")
+        if pid is None:
+            raise Failed(f"{self.name} is not up")
+        payload = self._group / "payload"
+        group = (payload if payload.exists() else self._group) / "lab-exec"
+        enter = ('mkdir -p "$1" && echo $$ >"$1/cgroup.procs" && pid=$2 && shift 2 && exec nsenter -t "$pid" -m -u -i -n -p -C -- '
+                 "/usr/bin/env -i HOME=/root TERM=dumb PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \"$@\"")
+        return ["bash", "-c", enter, "lab", str(group), str(pid), *map(str, argv)]
+
+    def run(self, *argv, check=True, timeout=300, **options):
+        """Runs a program inside the host to its end; its output is text."""
+        done = subprocess.run(self.command(*argv), capture_output=True, text=True, timeout=timeout,
+                              **({} if "input" in options else {"stdin": subprocess.DEVNULL}), **options)
+        if check and done.returncode != 0:
+            raise Failed(f"{self.name}: {shlex.join(map(str, argv))[:300]}: exit {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        return done
+
+    def output(self, *argv, **options):
+        """What a program inside the host prints, without the newline at its end."""
+        return self.run(*argv, **options).stdout.rstrip("\n")
+
+    def start(self, *argv, **options):
+        """Starts a program inside the host."""
+        return subprocess.Popen(self.command(*argv), text=True, **options)
+
+    def write(self, path, content, mode="0644"):
+        """Writes a file inside the host."""
+        script = 'mkdir -p "$(dirname "$1")" && cat >"$1.new" && chmod "$2" "$1.new" && mv "$1.new" "$1"'
+        self.run("sh", "-c", script, "sh", path, mode, input=content)
+
+    def read(self, path):
+        """Reads a file inside the host."""
+        return self.run("cat", path).stdout
+
+
+class Builder(Host):
+    """The host that builds images: on this machine's network, since it needs the Debian mirror, and its store is the shared one."""
+
+    def __init__(self, store):
+        super().__init__("builder0")
+        self.store = store
+
+    def _plug(self):
+        pass
+
+    def _network(self):
+        return []
+
+    def _prepare(self):
+        super()._prepare()
+        shutil.copy("/etc/resolv.conf", self.directory / "upper/etc/resolv.conf")
+
+    def _binds(self):
+        return [*super()._binds(), f"--bind={self.store}:/var/lib/containers/storage", f"--bind-ro={places.tree()}:/opt/tree",
+                f"--bind-ro={places.LAB}/images:/opt/images"]

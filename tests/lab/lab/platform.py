@@ -1,0 +1,232 @@
+"""The platform under test: one description rendered, certified, delivered and activated on the lab's hosts, as an operator would."""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+
+from . import description, images, places, switch
+from .host import Failed, Host
+from .load import Load
+
+_BUNDLE = "/root/bundle"
+
+
+class Platform:
+    """Three hosts and what runs on them. Scenarios get one, fresh or as the scenario before left it: healthy."""
+
+    def __init__(self):
+        self.directory = places.RUN / "operator"
+        self.description = description.base()
+        self.passwords = {name: description.password_of(name) for name in self.description["secrets"]}
+        self.hosts = {name: Host(name, images.store()) for name in self.description["hosts"]}
+        self.measured = []
+
+    # ------------------------------------------------------------------------------------ what a scenario says
+
+    def measure(self, what, value, unit):
+        """Notes a figure for the table."""
+        self.measured.append((what, value, unit))
+        print(f"     {what}: {value:.3g} {unit}" if isinstance(value, float) else f"     {what}: {value} {unit}", flush=True)
+
+    @staticmethod
+    def expect(is_so, otherwise):
+        """Fails the scenario when something isn't so."""
+        if not is_so:
+            raise Failed(otherwise() if callable(otherwise) else otherwise)
+
+    def wait_until(self, what, condition, seconds=60, every=0.2):
+        """Waits until `condition` returns something true, and returns that and how long it took."""
+        start = time.monotonic()
+        last = None
+        while time.monotonic() - start < seconds:
+            try:
+                answer = condition()
+                if answer:
+                    return answer, time.monotonic() - start
+            except (Failed, subprocess.SubprocessError, ValueError) as problem:
+                last = problem
+            time.sleep(every)
+        raise Failed(f"not within {seconds} s: {what}" + (f" ({last})" if last else ""))
+
+    # -------------------------------------------------------------------------------------------- operator
+
+    def everywhere(self, action, hosts=None):
+        """Does something for several hosts at once; returns what came of it by host."""
+        names = list(hosts or self.hosts)
+        with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
+            done = {name: pool.submit(action, self.hosts[name]) for name in names}
+            return {name: future.result() for name, future in done.items()}
+
+    def render(self):
+        """Writes the description and renders it."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "cluster.json").write_text(json.dumps(self.description, indent=2) + "\n")
+        return self._operate(_cops_gen(), "render", "--out", "out")
+
+    def certify(self, *arguments):
+        """Issues what certificates are due."""
+        return self._operate("out/operator/issue-certs", "--ca", "ca", "--keys", "keys", *(arguments or ["--new-ca"]))
+
+    def _operate(self, *argv, check=True):
+        """Runs a program where the operator works: with nebula-cert, and apart from the hosts."""
+        tools = self.directory / "bin"
+        if not tools.exists():
+            tools.mkdir(parents=True)
+            (tools / "nebula-cert").symlink_to(places.tree() / "host/usr/bin/nebula-cert")
+        done = subprocess.run([*map(str, argv)], cwd=self.directory, env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"},
+                              capture_output=True, text=True)
+        if check and done.returncode:
+            raise Failed(f"{argv[0]}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def deliver(self, hosts=None):
+        """Copies bundles and certificates to the hosts with rsync, as an operator would over ssh."""
+        self.everywhere(lambda host: self._copy(f"out/hosts/{host.name}/", host, _BUNDLE + "/", "--recursive", "--times", "--links", "--executability", "--delete"), hosts)
+        self.deliver_certificates(hosts)
+
+    def deliver_certificates(self, hosts=None):
+        """Copies certificates and keys alone."""
+        self.everywhere(lambda host: self._copy(f"keys/hosts/{host.name}/", host, "/", "--recursive", "--times", "--omit-dir-times"), hosts)
+
+    # Without --perms, so that no directory of the host gets the operator's modes.
+    def _copy(self, source, host, target, *options):
+        self._operate("rsync", *options, "-e", places.LAB / "exec", source, f"{host.name}:{target}")
+
+    def deliver_secrets(self, host):
+        """Writes every secret's source on a host."""
+        for name, value in self.passwords.items():
+            host.write(f"/etc/lab-secrets/{name}", value + "\n", mode="0400")
+
+    def activate(self, host, *arguments, check=True, timeout=900):
+        """Runs a host's `activate`."""
+        return self.hosts[host].run(f"{_BUNDLE}/activate", *arguments, check=check, timeout=timeout)
+
+    def apply(self, hosts=None, roll=False):
+        """Renders the description as it is now, delivers it, and activates host after host."""
+        self.render()
+        self.certify()
+        self.deliver(hosts)
+        return {name: self.activate(name, *(["--roll"] if roll else []), check=True) for name in hosts or self.hosts}
+
+    # --------------------------------------------------------------------------------------------- bring-up
+
+    def add_host(self, name):
+        """Adds a host to the lab, not to the description."""
+        self.hosts[name] = Host(name, images.store())
+        self.hosts[name].boot()
+        self.hosts[name].wait()
+        self.deliver_secrets(self.hosts[name])
+
+    def bring_up(self):
+        """From nothing to a healthy cluster; measured."""
+        take_down()
+        start = time.monotonic()
+        self.everywhere(Host.boot)
+        states = self.everywhere(Host.wait)
+        self.expect(set(states.values()) == {"running"}, lambda: f"hosts did not boot whole: {states}")
+        self.measure("three hosts booted", time.monotonic() - start, "s")
+        self.everywhere(self.deliver_secrets)
+        start = time.monotonic()
+        self.render()
+        self.certify()
+        self.deliver()
+        self.measure("rendered, certified, delivered", time.monotonic() - start, "s")
+        start = time.monotonic()
+        self.everywhere(lambda host: self.activate(host.name))
+        self.measure("`activate` on three hosts at once", time.monotonic() - start, "s")
+        self.wait_until("the first write", lambda: self.sql("db3", "select 1") == "1", 120)
+        self.measure("`activate` to first write", time.monotonic() - start, "s")
+        self.wait_healthy()
+        self.measure("`activate` to two streaming replicas", time.monotonic() - start, "s")
+
+    # ------------------------------------------------------------------------------------------- the cluster
+
+    def members(self, cluster=description.CLUSTER):
+        """Patroni's list of members, by host, as any host that is up has it."""
+        for host in self.hosts.values():
+            if host.is_up:
+                answer = host.run("podman", "exec", f"patroni-{cluster}-main", "patronictl", "list", "--format", "json", check=False, timeout=30)
+                if answer.returncode == 0:
+                    by_address = self._host_by_address()
+                    return {by_address.get(member["Host"], member["Member"]): member for member in json.loads(answer.stdout)}
+        raise Failed("no host answers patronictl")
+
+    def _host_by_address(self):
+        return {endpoint["address"]: endpoint["host"] for endpoint in self.endpoints().values()}
+
+    def endpoints(self, network=description.NETWORK):
+        """The lock's endpoints: hostname -> host, address, port."""
+        return json.loads((self.directory / "cluster.lock.json").read_text())["networks"][network]
+
+    def leader(self, cluster=description.CLUSTER):
+        """The host of the primary."""
+        leaders = [host for host, member in self.members(cluster).items() if member["Role"] == "Leader" and member["State"] == "running"]
+        self.expect(len(leaders) == 1, f"there are {len(leaders)} leaders")
+        return leaders[0]
+
+    def is_healthy(self, cluster=description.CLUSTER):
+        """Whether one leads, all others stream, and, where asked for, one is synchronous."""
+        wanted = self.description["patroni_clusters"][cluster]
+        members = self.members(cluster)
+        roles = sorted(member["Role"] for member in members.values())
+        states = [member["State"] for member in members.values() if member["Role"] != "Leader"]
+        synchronous = wanted.get("synchronous_mode", "on") == "on" and len(wanted["members"]) > 1
+        return (
+            len(members) == len(wanted["members"]) + len(wanted.get("read_replicas", []))
+            and roles.count("Leader") == 1
+            and all(state == "streaming" for state in states)
+            and (not synchronous or roles.count("Sync Standby") == 1)
+        )
+
+    def wait_healthy(self, seconds=180, cluster=description.CLUSTER):
+        """Waits for `is_healthy`; returns how long it took."""
+        return self.wait_until(f"a healthy cluster {cluster}", lambda: self.is_healthy(cluster), seconds, every=0.5)[1]
+
+    def sql(self, host, statement, port=5432, check=True, timeout=30):
+        """What a statement answers through a host's proxy, from the client pod on that host."""
+        answer = self.hosts[host].run("podman", "exec", f"client-{host}-main", "psql", "--no-psqlrc", "-At", "-v", "ON_ERROR_STOP=1",
+                                      "-p", port, "-c", statement, check=check, timeout=timeout)
+        return answer.stdout.strip()
+
+    def load(self, host, writers=4, port=5432):
+        """A steady write load through a host's proxy: a context manager."""
+        return Load(self.hosts[host], f"client-{host}-main", writers, port)
+
+    def in_pod(self, host, pod, *argv, **options):
+        """Runs a program of the host in a pod's network namespace."""
+        pid = self.hosts[host].output("podman", "inspect", "--format", "{{.State.Pid}}", f"{pod}-infra")
+        return self.hosts[host].run("nsenter", "--target", pid, "--net", "--", *argv, **options)
+
+    # ------------------------------------------------------------------------------------------- diagnosis
+
+    def explain(self, directory):
+        """Writes down what a person would look at first."""
+        directory.mkdir(parents=True, exist_ok=True)
+        looks = {"units": "systemctl list-units --no-pager --all '*-pod.service' '*-main.service' '*-nebula.service' 'host-*'",
+                 "failed": "systemctl --failed --no-pager", "containers": "podman ps --all", "journal": "journalctl --no-pager -o short-precise -n 3000",
+                 "patroni": "podman exec patroni-app-main patronictl list"}
+        for host in self.hosts.values():
+            if host.is_up:
+                for name, command in looks.items():
+                    answer = host.run("sh", "-c", command, check=False, timeout=60)
+                    (directory / f"{host.name}-{name}").write_text(answer.stdout + answer.stderr)
+
+
+def _cops_gen():
+    """The program under test, built."""
+    subprocess.run(["cargo", "build", "--quiet", "--locked"], cwd=places.ROOT, check=True)
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", places.ROOT / "target"))
+    return target / "debug/cops-gen"
+
+
+def take_down():
+    """Takes every host of this lab down, and what they wrote."""
+    hosts = places.RUN / "hosts"
+    for directory in sorted(hosts.iterdir()) if hosts.exists() else []:
+        Host(directory.name).remove()
+    switch.down()
+    shutil.rmtree(places.RUN, ignore_errors=True)
