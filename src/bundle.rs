@@ -16,6 +16,8 @@ pub struct Bundle {
     pub files: BTreeMap<String, File>,
     /// Units by their systemd name (`patroni-app-main.service`).
     pub units: BTreeMap<String, UnitChange>,
+    /// The certificates that the host needs, by host name on the overlay.
+    pub endpoints: BTreeMap<String, Endpoint>,
 }
 
 /// One file of a bundle.
@@ -39,6 +41,51 @@ pub struct UnitChange {
     pub on_change: OnChange,
     /// Units of this bundle that are started before this one.
     pub after: BTreeSet<String>,
+    /// Podman secrets whose change restarts the unit.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub secrets: BTreeSet<String>,
+    /// The cluster that falls ill when the unit stops, where it runs a member of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<Member>,
+}
+
+/// The cluster that a unit runs a member of; the member has the host's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// What kind of cluster.
+    pub kind: ClusterKind,
+    /// Its name.
+    pub cluster: String,
+    /// Major version of PostgreSQL, of a Patroni cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres_version: Option<u16>,
+}
+
+/// The kinds of clusters whose members are restarted one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClusterKind {
+    /// etcd.
+    Etcd,
+    /// Patroni.
+    Patroni,
+}
+
+/// What the certificate of an endpoint must say, and where it lies on the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// The overlay network.
+    pub network: String,
+    /// Overlay address with the network's prefix length.
+    pub address: String,
+    /// Groups, sorted.
+    pub groups: Vec<String>,
+    /// The unit of its Nebula.
+    pub unit: String,
+    /// The directory of `ca.crt`, `host.crt` and `host.key`.
+    pub directory: String,
 }
 
 /// Who restarts a unit when its files changed.

@@ -51,5 +51,7 @@ pub fn lower(plan: &HostPlan) -> Bundle {
         pod::lower(&mut output, plan, (pod, part));
     }
     overrides::lower(&mut output, overrides);
+    let activate = part::script(include_str!("../templates/host/activate"));
+    output.bundle.files.insert("activate".to_owned(), activate);
     output.bundle
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::Digest as _;
 
-use crate::bundle::{Bundle, File, UnitChange};
+use crate::bundle::{Bundle, Endpoint, File, UnitChange};
 
 /// The name of every manifest, of a host as of the tree.
 pub const FILE_NAME: &str = "manifest.json";
@@ -17,7 +17,7 @@ pub const FILE_NAME: &str = "manifest.json";
 /// The version of the manifests that this program writes and reads.
 pub const VERSION: u32 = 1;
 
-/// The manifest of one host: every file but the manifest itself, and the table of units.
+/// The manifest of one host: every file but the manifest itself, the table of units, and that of certificates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostManifest<'a> {
@@ -31,6 +31,9 @@ pub struct HostManifest<'a> {
     pub files: BTreeMap<Cow<'a, str>, FileEntry>,
     /// Units by their systemd name.
     pub units: Cow<'a, BTreeMap<String, UnitChange>>,
+    /// The certificates that the host needs, by host name on the overlay.
+    #[serde(default)]
+    pub endpoints: Cow<'a, BTreeMap<String, Endpoint>>,
 }
 
 /// The manifest of the tree: the digests of its hosts' manifests, and the operator's files.
@@ -88,6 +91,7 @@ impl<'a> HostManifest<'a> {
             podman_version: Cow::Borrowed(&bundle.podman_version),
             files: bundle.files.iter().map(entry).collect(),
             units: Cow::Borrowed(&bundle.units),
+            endpoints: Cow::Borrowed(&bundle.endpoints),
         }
     }
 
@@ -305,6 +309,7 @@ mod tests {
             podman_version: "5.4".to_owned(),
             files: BTreeMap::from([("rootfs/etc/a".to_owned(), file)]),
             units: BTreeMap::from([("a.service".to_owned(), unit)]),
+            endpoints: BTreeMap::new(),
         }
     }
 
@@ -331,7 +336,8 @@ mod tests {
       "on_change": "operator",
       "after": []
     }
-  }
+  },
+  "endpoints": {}
 }
 "#;
         assert_eq!(text, expected);

@@ -97,6 +97,8 @@ pub struct EndpointPlan<'m> {
     /// Overlay address and `ADDRESS:PORT` of the lighthouses and of every peer it may dial,
     /// sorted by overlay address, without itself.
     pub static_hosts: Vec<(Ipv4Addr, String)>,
+    /// Groups of its certificate, sorted.
+    pub groups: &'m [String],
     /// Rules of traffic that comes in.
     pub inbound: &'m [FirewallRule],
     /// Rules of traffic that goes out.

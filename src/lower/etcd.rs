@@ -2,7 +2,7 @@
 //!
 //! <https://etcd.io/docs/v3.6/op-guide/configuration/>
 
-use crate::bundle::OnChange;
+use crate::bundle::{ClusterKind, Member, OnChange};
 use crate::plan::{EtcdPlan, HostPlan, Placed, PodPlan};
 
 use super::images;
@@ -39,6 +39,11 @@ pub(super) fn lower(_host: &HostPlan, _pod: &PodPlan, plan: &EtcdPlan) -> Part {
     container.health = Some(health());
     container.stop_timeout_secs = 10;
     container.on_change = OnChange::Operator;
+    container.member = Some(Member {
+        kind: ClusterKind::Etcd,
+        cluster: (*cluster).to_owned(),
+        postgres_version: None,
+    });
     Part {
         containers: vec![container],
         files: Vec::new(),

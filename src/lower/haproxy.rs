@@ -133,13 +133,13 @@ mod tests {
     #[test]
     fn a_backup_replica_is_one_on_both_reading_listeners() {
         let config = config(&plan());
-        let backup = "    server db3 10.2.57.23:5432 tcp-ut 20s backup";
+        let backup = "    server db3 10.2.57.23:5432 tcp-ut 8s backup";
         assert!(!listener(&config, "primary").contains(backup));
         for name in ["replicas", "read-only"] {
             let listener = listener(&config, name);
             assert!(listener.contains(backup), "{listener}");
             assert!(
-                listener.contains("    server db1 10.2.57.21:5432 tcp-ut 20s\n"),
+                listener.contains("    server db1 10.2.57.21:5432 tcp-ut 8s\n"),
                 "{listener}"
             );
             assert!(listener.contains("option allbackups"), "{listener}");
@@ -155,7 +155,7 @@ mod tests {
             .collect();
         assert_eq!(servers.len(), 6);
         assert!(
-            servers.iter().all(|line| line.contains(" tcp-ut 20s")),
+            servers.iter().all(|line| line.contains(" tcp-ut 8s")),
             "{config}"
         );
     }

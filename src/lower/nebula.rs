@@ -3,6 +3,7 @@
 mod config;
 pub(super) mod egress;
 
+use crate::bundle::Endpoint;
 use crate::format::unit::{ContainerKey, InstallKey, ServiceKey, Unit, UnitKey, volume};
 use crate::format::yaml::to_yaml;
 use crate::plan::{EndpointPlan, HostPlan, PodPlan};
@@ -28,12 +29,13 @@ const MOUNT: &str = "/config";
 /// Adds the sidecar of a pod, its config and the pod's egress lock.
 pub(super) fn lower_sidecar(output: &mut Output, host: &HostPlan, pod: &PodPlan) {
     let name = format!("{}-nebula", pod.name);
-    let config = place_config(output, &pod.endpoint, DEVICE);
+    let file = format!("{name}.container");
+    let config = place_config(output, &pod.endpoint, (&file, DEVICE));
     let about = format!("Nebula of pod {}", pod.name);
     let mut unit = endpoint_unit(host, &pod.endpoint, (&name, &about));
     unit.push(ContainerKey::Pod, format_args!("{}.pod", pod.name));
     output
-        .place_unit(&format!("{name}.container"), &about, &unit)
+        .place_unit(&file, &about, &unit)
         .reloads_on(&config)
         .starts_after(&[path::service(&format!("{}.pod", pod.name))]);
 }
@@ -41,7 +43,8 @@ pub(super) fn lower_sidecar(output: &mut Output, host: &HostPlan, pod: &PodPlan)
 /// Adds an endpoint of the host itself, in the host's network namespace.
 pub(super) fn lower_host_endpoint(output: &mut Output, host: &HostPlan, endpoint: &EndpointPlan) {
     let device = format!("nebula{}", endpoint.port);
-    let config = place_config(output, endpoint, &device);
+    let file = format!("{}.container", endpoint.name);
+    let config = place_config(output, endpoint, (&file, &device));
     // Neither its port nor its device can be reloaded: they are part of the unit, so that a change of them restarts it.
     let about = format!(
         "Nebula endpoint {} on UDP port {}",
@@ -54,7 +57,7 @@ pub(super) fn lower_host_endpoint(output: &mut Output, host: &HostPlan, endpoint
     unit.push(ContainerKey::Network, "host");
     unit.push(InstallKey::WantedBy, host::BOOT_TARGET);
     output
-        .place_unit(&format!("{}.container", endpoint.name), &about, &unit)
+        .place_unit(&file, &about, &unit)
         .reloads_on(&config)
         .starts_after(&[path::service(host::NETWORK)]);
 }
@@ -96,9 +99,24 @@ fn endpoint_unit(
     unit
 }
 
-fn place_config(output: &mut Output, endpoint: &EndpointPlan, device: &str) -> String {
-    let directory = path::endpoint(&endpoint.network.name, endpoint.hostname);
+/// Places the config and says which certificate `unit` needs beside it.
+fn place_config(
+    output: &mut Output,
+    endpoint: &EndpointPlan,
+    (unit, device): (&str, &str),
+) -> String {
+    let network = endpoint.network;
+    let directory = path::endpoint(&network.name, endpoint.hostname);
     let place = format!("{directory}/config.yml");
     output.place(&place, text(to_yaml(&config::config(endpoint, device))));
+    let certificate = Endpoint {
+        network: network.name.clone(),
+        address: format!("{}/{}", endpoint.address, network.cidr.prefix_len()),
+        groups: endpoint.groups.to_vec(),
+        unit: path::service(unit),
+        directory: format!("{directory}/pki"),
+    };
+    let endpoints = &mut output.bundle.endpoints;
+    endpoints.insert(endpoint.hostname.to_owned(), certificate);
     place
 }

@@ -1,7 +1,8 @@
 //! Collects what the lowering of one host makes: files at their places, and rows of the unit table.
 
-use crate::bundle::{Bundle, File, OnChange, UnitChange};
+use crate::bundle::{Bundle, File, Member, OnChange, UnitChange};
 use crate::format::unit::Unit;
+use crate::plan::SecretTarget;
 
 use super::{part, path};
 
@@ -74,6 +75,19 @@ impl Row<'_> {
         self.change
             .after
             .extend(units.iter().map(|unit| unit.as_ref().to_owned()));
+        self
+    }
+
+    /// Adds Podman secrets whose change restarts the unit.
+    pub(super) fn uses_secrets(self, secrets: &[(String, SecretTarget)]) -> Self {
+        let names = secrets.iter().map(|(name, _)| name.clone());
+        self.change.secrets.extend(names);
+        self
+    }
+
+    /// Sets the cluster that the unit runs a member of.
+    pub(super) fn is_member(self, member: Option<Member>) -> Self {
+        self.change.member = member;
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::bundle::{File, OnChange};
+use crate::bundle::{File, Member, OnChange};
 use crate::plan::SecretTarget;
 
 /// What one service adds to its pod. Paths are absolute paths on the host.
@@ -67,6 +67,8 @@ pub(super) struct ContainerPart {
     pub(super) reload: Option<Reload>,
     /// Whether a restart is safe unattended.
     pub(super) on_change: OnChange,
+    /// The cluster that it is a member of.
+    pub(super) member: Option<Member>,
     /// Containers of the pod, by name, that are started before.
     pub(super) after: Vec<String>,
     /// Seconds before it is started again.
@@ -98,6 +100,7 @@ impl ContainerPart {
             stop_timeout_secs: 10,
             reload: None,
             on_change: OnChange::Restart,
+            member: None,
             after: Vec::new(),
             restart_delay_secs: 2,
         }

@@ -11,7 +11,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use crate::bundle::{File, OnChange};
+use crate::bundle::{ClusterKind, File, Member, OnChange};
 use crate::plan::{Bootstrap, HostPlan, PatroniPlan, PodPlan, SecretTarget};
 
 use super::images::{self, POSTGRES_UID};
@@ -44,10 +44,13 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
     container.entrypoint = vec!["patroni".to_owned()];
     container.command = vec![format!("{CONFIG}/patroni.yml")];
     container.user = Some((POSTGRES_UID, POSTGRES_UID));
-    container.environment = vec![(
-        "PATRONICTL_CONFIG_FILE".to_owned(),
-        format!("{CONFIG}/patroni.yml"),
-    )];
+    container.environment = vec![
+        (
+            "PATRONICTL_CONFIG_FILE".to_owned(),
+            format!("{CONFIG}/patroni.yml"),
+        ),
+        ("SUPERUSER_SECRET".to_owned(), plan.superuser_secret.clone()),
+    ];
     container.secrets = secrets(plan);
     container.volumes = volumes(&data, plan.bootstrap);
     container.config = vec![
@@ -62,6 +65,11 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
     container.stop_timeout_secs = STOP_TIMEOUT_SECS;
     container.reload = Some(Reload::Signal("HUP".to_owned()));
     container.on_change = OnChange::Operator;
+    container.member = Some(Member {
+        kind: ClusterKind::Patroni,
+        cluster: plan.cluster.to_owned(),
+        postgres_version: Some(plan.postgres_version),
+    });
     Part {
         containers: vec![container],
         files,
@@ -81,6 +89,10 @@ fn config_files(plan: &PatroniPlan, path: &str, cluster_path: &str) -> Vec<(Stri
         (
             format!("{path}/reconcile.sh"),
             script(include_str!("../../templates/patroni/reconcile.sh")),
+        ),
+        (
+            format!("{path}/apply.py"),
+            text(include_str!("../../templates/patroni/apply.py")),
         ),
         (
             format!("{path}/restore.sh"),

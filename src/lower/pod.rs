@@ -153,7 +153,9 @@ fn lower_container(output: &mut Output, host: &HostPlan, (pod, part): (&PodPlan,
         .place_unit(&format!("{name}.container"), &about, &unit)
         .starts_after(&after)
         .starts_after(&[path::service(&format!("{}.pod", pod.name))])
-        .changed_by(part.on_change);
+        .changed_by(part.on_change)
+        .uses_secrets(&part.secrets)
+        .is_member(part.member.clone());
     for (change, files) in &config {
         for file in files {
             row = match change {

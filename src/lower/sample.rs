@@ -40,6 +40,7 @@ pub(super) fn endpoint(name: &str, last: u8, port: u16) -> EndpointPlan<'static>
         hostname: keep(format!("{name}.example.internal")),
         address: Ipv4Addr::new(10, 2, 57, last),
         port,
+        groups: keep(vec!["admin".to_owned()]),
         advertised: Some(format!("192.0.2.11:{port}")),
         is_lighthouse: name.starts_with("host-"),
         lighthouses: if name.starts_with("host-") {

@@ -69,7 +69,8 @@ pub(super) fn lower(output: &mut Output, plan: &HostPlan) {
         .push(ServiceKey::RemainAfterExit, "yes")
         .push(ServiceKey::RuntimeDirectory, "containerops-secrets")
         .push(ServiceKey::RuntimeDirectoryMode, "0700")
-        .push(ServiceKey::ExecStart, &loader)
+        // A changed value waits for `activate`: it has to reach the database first.
+        .push_words(ServiceKey::ExecStart, &[loader.as_str(), "--missing"])
         .push(ServiceKey::Restart, "on-failure")
         .push(ServiceKey::RestartSec, 5);
     output

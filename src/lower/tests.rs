@@ -17,6 +17,7 @@ fn a_host_has_these_files_and_no_others() {
     assert_eq!(
         files,
         [
+            "activate",
             "rootfs/etc/containerops/bin/load-secrets",
             "rootfs/etc/containerops/bin/pod-egress",
             "rootfs/etc/containerops/host/underlay.nft",
@@ -38,7 +39,7 @@ fn a_host_has_these_files_and_no_others() {
         ]
     );
     for (path, file) in &bundle.files {
-        let is_script = path.contains("/bin/");
+        let is_script = path.contains("/bin/") || path == "activate";
         assert_eq!(file.mode, if is_script { 0o755 } else { 0o644 }, "{path}");
     }
 }

@@ -125,6 +125,7 @@ fn endpoint_plan(model: &Model, id: EndpointId) -> EndpointPlan<'_> {
         is_lighthouse,
         lighthouses: lighthouses.map(|id| model[*id].address).collect(),
         static_hosts,
+        groups: &endpoint.groups,
         inbound: &endpoint.inbound,
         outbound: &endpoint.outbound,
     }

@@ -66,6 +66,7 @@ impl Wish {
             podman_version: self.podman_version.clone(),
             files: in_memory(&self.hosts[name]),
             units: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
         }
     }
 

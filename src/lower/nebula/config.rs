@@ -128,6 +128,7 @@ enum RulePeer<'p> {
 pub(super) fn config<'p>(endpoint: &'p EndpointPlan, device: &'p str) -> Config<'p> {
     let EndpointPlan {
         name: _,
+        groups: _,
         network,
         hostname: _,
         address: _,

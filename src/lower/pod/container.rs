@@ -36,6 +36,7 @@ pub(super) fn unit(
         stop_timeout_secs,
         reload,
         on_change: _,
+        member: _,
         after: _,
         restart_delay_secs,
     } = part;

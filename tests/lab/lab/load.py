@@ -1,8 +1,10 @@
-"""A steady write load from a client's container, and its account: rows acknowledged, lost, and the longest gap."""
+"""What clients do: a steady write load and its account (rows acknowledged, lost, the longest gap), and one long session."""
 
 import dataclasses
 import json
 import subprocess
+import threading
+import time
 
 from . import places
 from .host import Failed
@@ -55,3 +57,40 @@ class Load:
             if not answer.strip():
                 raise Failed(f"the load gave no account: {self._process.stderr.read()[-500:]}")
             self.account = Account(**json.loads(answer.strip().splitlines()[-1]))
+
+
+class Session:
+    """One open session of a client, held by `session.py` until `close`."""
+
+    def __init__(self, host, container, port):
+        script = (places.LAB / "lab/session.py").read_text()
+        self._process = host.start("podman", "exec", "--interactive", container, "python3", "-u", "-c", script, port,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if self._process.stdout.readline().strip() != "open":
+            raise Failed(f"no session: {self._process.stderr.read()[-500:]}")
+        # When it ended.
+        self.ended = None
+        self._answers = 0
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        for line in self._process.stdout:
+            if line.strip() == "ok":
+                self._answers += 1
+        self.ended = time.monotonic()
+
+    def works(self, seconds=5):
+        """Whether the session still answers."""
+        before, end = self._answers, time.monotonic() + seconds
+        try:
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return False
+        while time.monotonic() < end and self.ended is None and self._answers == before:
+            time.sleep(0.05)
+        return self._answers > before
+
+    def close(self):
+        """Ends the session, if it hasn't ended."""
+        self._process.kill()

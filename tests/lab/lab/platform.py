@@ -10,7 +10,7 @@ import time
 
 from . import description, images, places, switch
 from .host import Failed, Host
-from .load import Load
+from .load import Load, Session
 
 _BUNDLE = "/root/bundle"
 
@@ -105,12 +105,21 @@ class Platform:
         """Runs a host's `activate`."""
         return self.hosts[host].run(f"{_BUNDLE}/activate", *arguments, check=check, timeout=timeout)
 
-    def apply(self, hosts=None, roll=False):
-        """Renders the description as it is now, delivers it, and activates host after host."""
+    def apply(self, *arguments, status=0):
+        """Renders the description as it is now, delivers it, and activates host after host; each must end with that status."""
         self.render()
         self.certify()
-        self.deliver(hosts)
-        return {name: self.activate(name, *(["--roll"] if roll else []), check=True) for name in hosts or self.hosts}
+        self.deliver()
+        return self.activate_each(*arguments, status=status)
+
+    def activate_each(self, *arguments, status=0):
+        """Activates host after host; each must end with that status. Returns what each said."""
+        said = {}
+        for host in self.hosts:
+            done = self.activate(host, *arguments, check=False)
+            self.expect(done.returncode == status, f"activate {arguments} on {host} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+            said[host] = done.stdout
+        return said
 
     # --------------------------------------------------------------------------------------------- bring-up
 
@@ -196,10 +205,21 @@ class Platform:
         """A steady write load through a host's proxy: a context manager."""
         return Load(self.hosts[host], f"client-{host}-main", writers, port)
 
+    def session(self, host, port=5432):
+        """One open session through a host's proxy."""
+        return Session(self.hosts[host], f"client-{host}-main", port)
+
     def in_pod(self, host, pod, *argv, **options):
         """Runs a program of the host in a pod's network namespace."""
+        return self.hosts[host].run(*self._enter(host, pod), *argv, **options)
+
+    def start_in_pod(self, host, pod, *argv, **options):
+        """Starts a program of the host in a pod's network namespace."""
+        return self.hosts[host].start(*self._enter(host, pod), *argv, **options)
+
+    def _enter(self, host, pod):
         pid = self.hosts[host].output("podman", "inspect", "--format", "{{.State.Pid}}", f"{pod}-infra")
-        return self.hosts[host].run("nsenter", "--target", pid, "--net", "--", *argv, **options)
+        return ["nsenter", "--target", pid, "--net", "--"]
 
     # ------------------------------------------------------------------------------------------- diagnosis
 

@@ -264,7 +264,7 @@ def patroni(platform, cluster, place):
     health = [("--health-cmd", '["bash", "/etc/patroni/liveness.sh"]'), *health_every(30, 5)]
     return pod(name, place, [Container(
         f"{name}-main", name, image,
-        [*how, *CONFINED, *env(PATRONICTL_CONFIG_FILE=config_file), *secrets, *volumes, *health, ("--tmpfs", "/run/postgresql:mode=1777"),
+        [*how, *CONFINED, *env(PATRONICTL_CONFIG_FILE=config_file, SUPERUSER_SECRET=podman_secret(entry["superuser_secret"])), *secrets, *volumes, *health, ("--tmpfs", "/run/postgresql:mode=1777"),
          user(POSTGRES_UID), ("--entrypoint", '["patroni"]'), stop_timeout(120)],
         [config_file])], [("--shm-size", "1024m")])
 

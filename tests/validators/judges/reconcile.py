@@ -87,7 +87,7 @@ def deliver(passwords):
 
 
 def reconcile(unit, script, verdict):
-    done = run([*AS_POSTGRES, "bash", script], cwd="/tmp", env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
+    done = run([*AS_POSTGRES, "bash", script, "host=/run/postgresql user=postgres dbname=postgres"], cwd="/tmp", env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
     if done.returncode or output(done).strip():
         verdict.problem(unit, f"{script.name} ended with {done.returncode}: {output(done)}")
     if any(re.search(re.escape(word), Path("/tmp/postgres.log").read_text()) for word in PASSWORDS if len(word) > 3):

@@ -1,7 +1,8 @@
 #!/bin/bash
-# Makes the roles, their passwords and the databases what reconcile.sql says: idempotent, on the primary, at any time.
+# Makes the roles, their passwords and the databases what reconcile.sql says: idempotent, from any member, at any time.
 # usage: reconcile.sh [--values] [CONNECTION_STRING]
-# Patroni calls it after the bootstrap, with a connection string. Without one it uses the local socket.
+# Patroni calls it after the bootstrap, with a connection string. Without one it finds the primary: its own server through the
+# local socket, another member's over the overlay as the superuser.
 # --values reads passwords that are newer than this container from standard input: `PODMAN_SECRET BASE64`, one a line.
 set -euo pipefail
 umask 077
@@ -26,5 +27,50 @@ if [ "${1-}" = --values ]; then
 fi
 export SECRETS
 
-psql --no-psqlrc --quiet --file=/etc/containerops/reconcile.sql \
-    --dbname="${1:-host=/run/postgresql user=postgres dbname=postgres}"
+# reconcile CONNECTION_STRING
+reconcile() {
+    psql --no-psqlrc --quiet --file=/etc/containerops/reconcile.sql --dbname="$1"
+}
+
+# may_log_in PASSWORD: whether the primary takes that password of the superuser.
+may_log_in() {
+    PGPASSWORD=$1 psql --no-psqlrc --quiet --command='SELECT' --dbname="$remote" >/dev/null 2>&1
+}
+
+if [ $# -gt 0 ]; then
+    reconcile "$1"
+    exit
+fi
+leader=$(python3 -c '
+import json, sys, urllib.error, urllib.request
+def get(path):
+    return urllib.request.urlopen("http://127.0.0.1:8008" + path, timeout=5)
+try:
+    get("/leader")
+    print("/run/postgresql")
+except urllib.error.HTTPError:
+    members = json.load(get("/cluster"))["members"]
+    print(*(member["host"] for member in members if member["role"] == "leader" and member["state"] == "running"))
+except OSError as error:
+    sys.exit(f"reconcile.sh: Patroni does not answer: {error}")')
+case $leader in
+'')
+    echo "reconcile.sh: the cluster has no running leader" >&2
+    exit 1
+    ;;
+/*)
+    reconcile "host=$leader user=postgres dbname=postgres"
+    exit
+    ;;
+esac
+# The superuser's password may have been changed by another member's run: then the new one fits, and this container's doesn't.
+remote="host=$leader port=5432 user=postgres dbname=postgres connect_timeout=5"
+given=$(cat -- "$SECRETS/$SUPERUSER_SECRET")
+for password in "$PATRONI_SUPERUSER_PASSWORD" "$given"; do
+    if may_log_in "$password"; then
+        PGPASSWORD=$password reconcile "$remote"
+        exit
+    fi
+done
+echo "reconcile.sh: $leader takes neither the old nor the new password of the superuser" >&2
+exit 1
