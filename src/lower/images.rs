@@ -12,14 +12,14 @@ use super::part::{Build, Image, text};
 
 /// etcd's official image: distroless, no shell, no entrypoint, runs as root unless told otherwise, programs in `/usr/local/bin`.
 ///
-/// Read from `Dockerfile-release.amd64` of <https://github.com/etcd-io/etcd>.
+/// What it holds, and where that is read: `tests/validators/images.json`, as for the next one.
 pub(super) const ETCD: &str = "gcr.io/etcd-development/etcd:v3.6.15";
 
 /// HAProxy's official image: Debian, uid 99, entrypoint a shell script that we pass by, program in `/usr/local/sbin`,
 /// `STOPSIGNAL SIGUSR1`, which waits for every session to end.
 ///
-/// Read from `3.2/Dockerfile` of <https://github.com/docker-library/haproxy>. 3.2 gets fixes until 2030.
-pub(super) const HAPROXY: &str = "docker.io/library/haproxy:3.2.23";
+/// 3.2 gets fixes until 2030.
+pub(super) const HAPROXY: &str = "docker.io/library/haproxy:3.2.24";
 
 /// The user of PostgreSQL and Barman alike, so that a restored directory needs no new owner.
 pub(super) const POSTGRES_UID: u32 = 5432;
