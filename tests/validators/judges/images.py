@@ -34,7 +34,7 @@ def named_images(described):
         return set().union(*map(named_images, described))
     if not isinstance(described, dict):
         return set()
-    own = {value for key, value in described.items() if key in ("image", "proxy_image") and isinstance(value, str)}
+    own = {value for key, value in described.items() if key in ("image", "proxy_image", "Image") and isinstance(value, str)}
     return own.union(*map(named_images, described.values()))
 
 
