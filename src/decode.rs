@@ -4,6 +4,7 @@
 //! at its place, its value is left out, and reading starts over until what is left fits.
 
 mod fault;
+mod strict;
 mod syntax;
 mod walk;
 mod wording;
@@ -13,6 +14,7 @@ use std::collections::BTreeSet;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use self::fault::{Fault, Kind};
+use self::strict::Strict;
 use self::walk::Walk;
 use crate::pointer::Pointer;
 use crate::report::{Code, Diagnostic, Note, Report};
@@ -82,7 +84,7 @@ pub fn decode<T: DeserializeOwned>(source: &Source) -> Decoded<T> {
     if let Some(offset) = source.broken_at() {
         return fatal(syntax::not_utf8(offset));
     }
-    let error = match serde_json::from_str(source.text()) {
+    let error = match read_text(source.text()) {
         Ok(value) => return success(value),
         Err(error) => error,
     };
@@ -100,6 +102,14 @@ pub fn decode<T: DeserializeOwned>(source: &Source) -> Decoded<T> {
         return fatal(syntax::other(source, &error));
     }
     salvage.finish(value)
+}
+
+/// Reads a good file; of a bad one it says little.
+fn read_text<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = T::deserialize(Strict(&mut reader))?;
+    reader.end()?;
+    Ok(value)
 }
 
 fn success<T>(value: T) -> Decoded<T> {

@@ -175,6 +175,29 @@ fn every_mistake_is_found_at_its_place() {
 }
 
 #[test]
+fn a_list_of_its_values_is_no_object() {
+    let text = r#"{
+  "version": 1,
+  "hosts": {
+    "db1": ["192.0.2.1", null, [1, 2]]
+  },
+  "clusters": {
+    "a": [[], "on", null],
+    "b": { "members": [["db1"]], "start": { "restore": ["/x"] } }
+  }
+}"#;
+    let expected = [
+        "4:12: error[wrong-type]: `db1` must be an object, not a list",
+        "7:10: error[wrong-type]: `a` must be an object, not a list",
+        "8:24: error[wrong-type]: an element of `members` must be a string or an object, not a list",
+        "8:56: error[wrong-type]: `restore` must be an object, not a list",
+    ];
+    assert_eq!(lines(text), expected.map(|line| format!("c.json:{line}")));
+    let expected = ["c.json:1:1: error[wrong-type]: the file must be an object, not a list"];
+    assert_eq!(lines("[1]"), expected);
+}
+
+#[test]
 fn what_could_be_read_is_kept_and_indices_are_put_right() {
     let (source, decoded) = read(
         r#"{"version": 1, "hosts": {"db1": {"address": "192.0.2.1"}, "db2": {"address": "no"}},
@@ -397,6 +420,7 @@ fn check_laws(text: &[u8]) -> Result<(), TestCaseError> {
     let source = Source::new("c.json", text);
     let decoded = decode::<Small>(&source);
     prop_assert!(decoded.report.has_errors() || decoded.value.is_some());
+    check_readers_agree(&source)?;
     for found in &decoded.report {
         let parent = found.pointer.parent().unwrap_or_default();
         prop_assert!(
@@ -418,6 +442,26 @@ fn check_laws(text: &[u8]) -> Result<(), TestCaseError> {
         width: 80,
     };
     crate::report::human::render(&decoded.report, &source, look);
+    Ok(())
+}
+
+/// What the reader of good files takes, the one that searches for mistakes finds none in, and the reverse.
+fn check_readers_agree(source: &Source) -> Result<(), TestCaseError> {
+    let is_json = serde_json::from_str::<IgnoredAny>(source.text()).is_ok();
+    // `extra` is a plain map, which takes equal keys.
+    let has_duplicates = || !source.tree().duplicates(source.text()).is_empty();
+    if source.broken_at().is_some() || !is_json || has_duplicates() {
+        return Ok(());
+    }
+    let mut salvage = Salvage::new(source);
+    let salvaged = salvage.run::<Small>();
+    match read_text::<Small>(source.text()) {
+        Ok(value) => {
+            prop_assert!(salvage.report.is_empty(), "{:?}", salvage.report);
+            prop_assert_eq!(format!("{:?}", Some(value)), format!("{salvaged:?}"));
+        }
+        Err(error) => prop_assert!(salvage.report.has_errors(), "{error}"),
+    }
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::fault::{Fault, Kind};
+use super::strict::Strict;
 use crate::source::{Source, tree};
 
 /// What is known of a file while its mistakes are searched.
@@ -35,7 +36,7 @@ impl<'de> Walk<'de> {
 
     /// Looks for the next mistake; the value has only what wasn't looked at before.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Fault> {
-        T::deserialize(self.value(tree::ROOT))
+        T::deserialize(Strict(self.value(tree::ROOT)))
     }
 
     /// Reads all that isn't left out.

@@ -7,9 +7,12 @@
 
 use std::fs;
 
+use cops_gen::decode::{Decoded, decode};
+use cops_gen::description::Description;
 use cops_gen::lock::Lock;
 use cops_gen::pointer::Pointer;
-use cops_gen::report::{Severity, human, json, short};
+use cops_gen::report::{Code, Diagnostic, Severity, human, json, short};
+use cops_gen::source::Source;
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestCaseError, TestError, TestRunner};
 use serde_json::{Value, json};
@@ -443,4 +446,66 @@ fn every_file_of_the_errors_is_answered_with_pointers_that_stand() {
             }
         }
     }
+}
+
+/// Reads a value as a description: its `Debug` form where anything could be read, and what is wrong with it.
+fn decoded(value: &Value) -> (Option<String>, Vec<Diagnostic>) {
+    let source = Source::new("cluster.json", value.to_string());
+    let decoded: Decoded<Description> = decode(&source);
+    let read = decoded.value.map(|value| format!("{value:?}"));
+    (read, decoded.report.into_iter().collect())
+}
+
+/// Lists the places of all objects.
+fn objects(value: &Value) -> Vec<String> {
+    let mut found = vec![String::new()];
+    places(value, "", &mut found);
+    found.retain(|at| value.pointer(at).is_some_and(Value::is_object));
+    found
+}
+
+#[test]
+fn a_list_of_its_values_is_no_object() {
+    for base in bases() {
+        for at in objects(&base.value) {
+            let mut value = base.value.clone();
+            let object = value.pointer_mut(&at).unwrap();
+            let values = object.as_object().unwrap().values().cloned();
+            *object = values.collect();
+            let (_, found) = decoded(&value);
+            let [found] = found.as_slice() else {
+                panic!("{}: {found:?} for a list at `{at}`", base.name);
+            };
+            assert_eq!(
+                (found.code, found.pointer.as_str()),
+                (Code::WrongType, at.as_str())
+            );
+            assert!(
+                found.message.ends_with("an object, not a list"),
+                "{}",
+                found.message
+            );
+        }
+    }
+}
+
+/// A good description is read by another reader than one with mistakes; both must see the same.
+#[test]
+fn a_mistake_elsewhere_changes_nothing() {
+    for_all(300, |base, dice| {
+        let mut value = base.value.clone();
+        for _ in 0..dice.pick(4) {
+            mutate(&mut value, dice);
+        }
+        let Some(description) = value.as_object() else {
+            return Ok(());
+        };
+        let alone = decoded(&value);
+        let mut description = description.clone();
+        description.insert("a-mistake-elsewhere".to_owned(), Value::Null);
+        let (read, mut found) = decoded(&Value::Object(description));
+        found.retain(|it| it.pointer.as_str() != "/a-mistake-elsewhere");
+        prop_assert_eq!((read, found), alone);
+        Ok(())
+    });
 }
