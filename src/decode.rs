@@ -4,6 +4,7 @@
 //! at its place, its value is left out, and reading starts over until what is left fits.
 
 mod fault;
+mod schema;
 mod strict;
 mod syntax;
 mod walk;
@@ -11,13 +12,15 @@ mod wording;
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use self::fault::{Fault, Kind};
+use self::fault::{Kind, Required};
+use self::schema::Schema;
 use self::strict::Strict;
 use self::walk::Walk;
 use crate::pointer::Pointer;
-use crate::report::{Code, Diagnostic, Note, Report};
+use crate::report::{Code, Diagnostic, Note, Report, nearest};
 use crate::source::{Source, tree};
 
 /// After so many mistakes reading stops: nobody reads more, and each costs another round.
@@ -80,7 +83,7 @@ impl<T> Decoded<T> {
 }
 
 /// Reads `source`; what is left out of the value is named, so that nobody reports it twice.
-pub fn decode<T: DeserializeOwned>(source: &Source) -> Decoded<T> {
+pub fn decode<T: DeserializeOwned + JsonSchema>(source: &Source) -> Decoded<T> {
     if let Some(offset) = source.broken_at() {
         return fatal(syntax::not_utf8(offset));
     }
@@ -136,6 +139,8 @@ fn fatal<T>(diagnostic: Diagnostic) -> Decoded<T> {
 struct Salvage<'a> {
     source: &'a Source,
     walk: Walk<'a>,
+    /// Made for the first object that lacks a field.
+    schema: Option<Schema>,
     report: Report,
 }
 
@@ -144,12 +149,13 @@ impl<'a> Salvage<'a> {
         Self {
             source,
             walk: Walk::new(source),
+            schema: None,
             report: Report::default(),
         }
     }
 
     /// Returns what fits once all mistakes are left out.
-    fn run<T: DeserializeOwned>(&mut self) -> Option<T> {
+    fn run<T: DeserializeOwned + JsonSchema>(&mut self) -> Option<T> {
         for (second, first) in self.source.tree().duplicates(self.source.text()) {
             self.report.push(self.duplicate(second, first));
             self.walk.leave_out(second);
@@ -158,9 +164,17 @@ impl<'a> Salvage<'a> {
             let Err(fault) = self.walk.read::<T>() else {
                 return self.walk.read_whole().ok();
             };
-            let (node, _) = fault.place.unwrap_or((tree::ROOT, false));
-            if !self.is_consequence(node, &fault.kind) {
-                self.report.push(self.diagnose(&fault));
+            let (node, on_key) = fault.place.unwrap_or((tree::ROOT, false));
+            let mistakes = if let Kind::MissingField(first) = fault.kind {
+                self.missing::<T>(node, first)
+            } else if self.is_consequence(node, &fault.kind) {
+                Vec::new()
+            } else {
+                vec![fault.kind]
+            };
+            for kind in mistakes {
+                let diagnostic = wording::diagnose(self.pointer(node), &kind, on_key);
+                self.report.push(diagnostic);
             }
             if node == tree::ROOT || !self.walk.leave_out(node) {
                 return None;
@@ -169,25 +183,36 @@ impl<'a> Salvage<'a> {
         None
     }
 
+    /// Returns all that is missing from the object that lacks the field `first`, but for what stands there mistyped.
+    fn missing<T: JsonSchema>(&mut self, node: usize, first: Required) -> Vec<Kind> {
+        let pointer = self.pointer(node);
+        let schema = self.schema.get_or_insert_with(Schema::of::<T>);
+        let mut missing = schema.required(&pointer, first);
+        let (tree, text) = (self.source.tree(), self.source.text());
+        missing.retain(|required| tree.find(text, node, &required.field).is_none());
+        let unknown = self.report.iter().filter(|told| {
+            told.code == Code::UnknownField && told.pointer.parent().as_ref() == Some(&pointer)
+        });
+        for key in unknown.filter_map(|told| told.pointer.segments().next_back()) {
+            let fields = missing.iter().map(|required| required.field.as_str());
+            if let Some(meant) = nearest(&key, fields).map(ToOwned::to_owned) {
+                missing.retain(|required| required.field != meant);
+            }
+        }
+        missing.into_iter().map(Kind::MissingField).collect()
+    }
+
     /// Says whether a mistake is there only because something was left out, or would be cured with another.
     fn is_consequence(&self, node: usize, kind: &Kind) -> bool {
         match kind {
-            Kind::MissingField(field) => self
-                .walk
-                .left_out_children(node)
-                .any(|key| key == *field || Diagnostic::is_near(key, field)),
             Kind::Malformed(_) | Kind::WrongLength { .. } => self.walk.has_left_out(node),
             // A variant's only field was left out.
             Kind::WrongType { .. } => self.walk.left_out_children(node).next().is_some(),
-            Kind::UnknownField { .. } | Kind::UnknownVariant { .. } | Kind::OutOfRange { .. } => {
-                false
-            }
+            Kind::MissingField(_)
+            | Kind::UnknownField { .. }
+            | Kind::UnknownVariant { .. }
+            | Kind::OutOfRange { .. } => false,
         }
-    }
-
-    fn diagnose(&self, fault: &Fault) -> Diagnostic {
-        let (node, on_key) = fault.place.unwrap_or((tree::ROOT, false));
-        wording::diagnose(self.pointer(node), &fault.kind, on_key)
     }
 
     fn duplicate(&self, second: usize, first: usize) -> Diagnostic {

@@ -144,11 +144,6 @@ impl Diagnostic {
         }
     }
 
-    /// Says whether `candidate` would be suggested for `typed`.
-    pub(crate) fn is_near(typed: &str, candidate: &str) -> bool {
-        nearest(typed, [candidate]).is_some()
-    }
-
     /// Adds a second place.
     #[must_use]
     pub fn note(self, at: At<'_>, message: impl Into<String>) -> Self {
@@ -168,7 +163,10 @@ impl Diagnostic {
 }
 
 /// Returns the candidate nearest to `typed`: at most two edits and at most a third of the length, and no tie.
-fn nearest<'s>(typed: &str, candidates: impl IntoIterator<Item = &'s str>) -> Option<&'s str> {
+pub(crate) fn nearest<'s>(
+    typed: &str,
+    candidates: impl IntoIterator<Item = &'s str>,
+) -> Option<&'s str> {
     let limit = typed.chars().count().div_ceil(3).min(2);
     let mut best = None;
     let mut best_distance = limit + 1;

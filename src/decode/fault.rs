@@ -17,7 +17,7 @@ pub(super) struct Fault {
 #[derive(Debug)]
 pub(super) enum Kind {
     /// The object needs this field.
-    MissingField(&'static str),
+    MissingField(Required),
     /// Nobody reads this field; these are read.
     UnknownField {
         field: String,
@@ -36,6 +36,14 @@ pub(super) enum Kind {
     OutOfRange { found: String, expected: String },
     /// The field's own reader refuses the value.
     Malformed(String),
+}
+
+/// A field that an object needs.
+#[derive(Debug)]
+pub(super) struct Required {
+    pub(super) field: String,
+    /// Its documentation, where it is known.
+    pub(super) description: Option<String>,
 }
 
 impl Fault {
@@ -95,7 +103,10 @@ impl de::Error for Fault {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new(Kind::MissingField(field))
+        Self::new(Kind::MissingField(Required {
+            field: field.to_owned(),
+            description: None,
+        }))
     }
 
     fn duplicate_field(field: &'static str) -> Self {

@@ -13,7 +13,7 @@ use crate::report::short;
 use crate::shorthand::Shorthand;
 use crate::unique_map::UniqueMap;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Small {
     version: u32,
@@ -25,7 +25,7 @@ struct Small {
     extra: serde_json::Value,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Host {
     address: Ipv4Addr,
@@ -34,7 +34,7 @@ struct Host {
     range: (u16, u16),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Cluster {
     members: Vec<Shorthand<Member>>,
@@ -43,7 +43,7 @@ struct Cluster {
     start: Option<Start>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Mode {
     #[default]
@@ -52,18 +52,47 @@ enum Mode {
     Quorum,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Start {
     Fresh,
     Restore { path: String },
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Member {
     host: Name,
     ip: Option<Ipv4Addr>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Jobs {
+    version: u32,
+    jobs: UniqueMap<Job>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Job {
+    /// What is run:
+    /// a program.
+    command: Vec<String>,
+    commands: Option<u8>,
+    user: String,
+    exec: Exec,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Exec {
+    Here,
+    Remote {
+        /// Where it runs.
+        host: String,
+        port: u16,
+    },
 }
 
 impl From<String> for Member {
@@ -75,7 +104,7 @@ impl From<String> for Member {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 struct Name(String);
 
@@ -195,6 +224,43 @@ fn a_list_of_its_values_is_no_object() {
     assert_eq!(lines(text), expected.map(|line| format!("c.json:{line}")));
     let expected = ["c.json:1:1: error[wrong-type]: the file must be an object, not a list"];
     assert_eq!(lines("[1]"), expected);
+}
+
+#[test]
+fn all_missing_fields_are_told_with_their_meaning() {
+    let text = r#"{ "version": 1, "jobs": {
+  "a": {},
+  "b": { "comand": [], "user": 5 },
+  "c": { "commend": ["x"], "usr": "x", "commands": 1 },
+  "d": { "exec": { "remote": {} } },
+  "e": { "exec": { "remote": { "host": 5 } } }
+} }"#;
+    let source = Source::new("c.json", text);
+    let decoded = decode::<Jobs>(&source);
+    let said = decoded.report.iter().map(|found| {
+        let help = found.help.as_deref().unwrap_or_default();
+        format!("{}: {}; {help}", found.pointer, found.message)
+    });
+    let expected = [
+        "/jobs/a: `a` lacks the field `command`; add `command`: What is run: a program.",
+        "/jobs/a: `a` lacks the field `user`; ",
+        "/jobs/a: `a` lacks the field `exec`; ",
+        "/jobs/b/comand: `b` has no field `comand`; did you mean `command`?",
+        "/jobs/b/user: `user` must be a string, not 5; ",
+        "/jobs/b: `b` lacks the field `exec`; ",
+        "/jobs/c/commend: `c` has no field `commend`; did you mean `command`?",
+        "/jobs/c/usr: `c` has no field `usr`; did you mean `user`?",
+        "/jobs/c: `c` lacks the field `exec`; ",
+        "/jobs/d/exec/remote: `remote` lacks the field `host`; add `host`: Where it runs.",
+        "/jobs/d/exec/remote: `remote` lacks the field `port`; ",
+        "/jobs/d: `d` lacks the field `command`; add `command`: What is run: a program.",
+        "/jobs/d: `d` lacks the field `user`; ",
+        "/jobs/e/exec/remote/host: `host` must be a string, not 5; ",
+        "/jobs/e/exec/remote: `remote` lacks the field `port`; ",
+        "/jobs/e: `e` lacks the field `command`; add `command`: What is run: a program.",
+        "/jobs/e: `e` lacks the field `user`; ",
+    ];
+    assert_eq!(said.collect::<Vec<_>>(), expected);
 }
 
 #[test]

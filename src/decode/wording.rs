@@ -1,6 +1,6 @@
 //! Puts mistakes in the shape of a file in words.
 
-use super::fault::Kind;
+use super::fault::{Kind, Required};
 use crate::pointer::Pointer;
 use crate::report::{Code, Diagnostic};
 
@@ -11,9 +11,15 @@ pub(super) fn diagnose(pointer: Pointer, kind: &Kind, on_key: bool) -> Diagnosti
     let around = pointer.parent().filter(|_| on_key);
     let owner = around.map_or_else(|| who.clone(), |around| self::who(&around));
     let diagnostic = match kind {
-        Kind::MissingField(field) => {
+        Kind::MissingField(Required { field, description }) => {
             let message = format!("{who} lacks the field `{field}`");
-            return Diagnostic::at_pointer(Code::MissingField, pointer, message).on_key();
+            let diagnostic = Diagnostic::at_pointer(Code::MissingField, pointer, message).on_key();
+            return match description {
+                Some(what) => {
+                    diagnostic.help(format!("add `{field}`: {}", what.replace('\n', " ")))
+                }
+                None => diagnostic,
+            };
         }
         Kind::UnknownField { field, allowed } => {
             let message = format!("{owner} has no field `{field}`");

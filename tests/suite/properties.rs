@@ -5,6 +5,7 @@
 //! (`src/format/unit/tests.rs`, `src/format/yaml.rs`), written trees and killed runs
 //! (`src/write/tests.rs` and below), a mistake leaves the disk alone (`cli.rs`). `PROPTEST_RNG_SEED=random-number cargo test properties` tries others.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use cops_gen::decode::{Decoded, decode};
@@ -487,6 +488,50 @@ fn a_list_of_its_values_is_no_object() {
             );
         }
     }
+}
+
+/// Returns what is said to be missing from the object at `at`.
+fn missing_at(value: &Value, at: &str) -> BTreeSet<String> {
+    let (_, found) = decoded(value);
+    let missing = found.into_iter().filter(|it| it.code == Code::MissingField);
+    missing
+        .filter(|it| it.pointer.as_str() == at)
+        .map(|it| it.message)
+        .collect()
+}
+
+#[test]
+fn all_that_is_missing_is_told_at_once() {
+    let mut together = 0;
+    for base in bases() {
+        for at in objects(&base.value) {
+            let mut one_by_one = BTreeSet::new();
+            let mut value = base.value.clone();
+            for key in keys_at(&value, &at) {
+                let mut lacking = base.value.clone();
+                take(&mut lacking, &at, &key);
+                let missing = missing_at(&lacking, &at);
+                if !missing.is_empty() {
+                    take(&mut value, &at, &key);
+                }
+                one_by_one.extend(missing);
+            }
+            value["a-mistake-elsewhere"] = json!(1);
+            assert_eq!(missing_at(&value, &at), one_by_one, "{}: {at}", base.name);
+            together += usize::from(one_by_one.len() > 1);
+        }
+    }
+    assert!(together > 50, "{together} objects need several fields");
+}
+
+fn keys_at(value: &Value, at: &str) -> Vec<String> {
+    let object = value.pointer(at).and_then(Value::as_object).unwrap();
+    object.keys().cloned().collect()
+}
+
+fn take(value: &mut Value, at: &str, key: &str) {
+    let object = value.pointer_mut(at).and_then(Value::as_object_mut);
+    object.unwrap().remove(key).unwrap();
 }
 
 /// A good description is read by another reader than one with mistakes; both must see the same.
