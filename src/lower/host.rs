@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::bundle::OnChange;
 use crate::format::template::{Line, Template, render};
 use crate::format::unit::{NetworkKey, ServiceKey, Unit, UnitKey};
-use crate::plan::{HostPlan, PodPlan};
+use crate::plan::{HostPlan, PodPlan, Service};
 
 use super::output::Output;
 use super::part::{DataDirectory, Part, script, text};
@@ -40,12 +40,40 @@ pub(super) fn lower(output: &mut Output, plan: &HostPlan, parts: &[(&PodPlan, Pa
     );
     lower_underlay(output, plan);
     lower_shutdown_order(output);
+    lower_commands(output, plan);
     let egress = script(include_str!("../../templates/host/pod-egress"));
     output.place(&format!("{SCRIPTS}/pod-egress"), egress);
     output.place(
         "/etc/tmpfiles.d/containerops.conf",
         text(tmpfiles(plan, parts)),
     );
+}
+
+/// The commands of clusters that have a member here, each run in the member's container.
+fn lower_commands(output: &mut Output, plan: &HostPlan) {
+    let runner = format!("{SCRIPTS}/in-member");
+    for pod in &plan.pods {
+        let commands: &[(&str, &str)] = match &pod.service {
+            Service::Etcd(_) => &[("etcdctl", "etcd etcdctl")],
+            Service::Patroni(_) => &[
+                ("patronictl", "patroni patronictl"),
+                // Not `psql`: the host may have its own.
+                ("patroni-psql", "patroni psql"),
+            ],
+            Service::Barman(_) => &[("barman", "barman barman")],
+            Service::Proxy(_) | Service::User(_) => &[],
+        };
+        for (name, words) in commands {
+            output.place(
+                &format!("/usr/local/bin/{name}"),
+                script(format!("#!/bin/sh\nexec {runner} {words} \"$@\"\n")),
+            );
+            output.place(
+                &runner,
+                script(include_str!("../../templates/host/in-member")),
+            );
+        }
+    }
 }
 
 /// The pods' units require the bridge's, so a restart of it restarts them all.

@@ -1,11 +1,14 @@
 //! Lowers secrets: a table of what each Podman secret is made of, and the unit that makes them on the host. No value is here.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use serde::Serialize;
 
 use crate::format::unit::{ServiceKey, Unit, UnitKey};
-use crate::plan::{HostPlan, PassfileLine, SecretContent, SecretPlan, SecretSource};
+use crate::plan::{
+    HostPlan, PassfileLine, PodPlan, SecretContent, SecretPlan, SecretSource, Service,
+};
 
 use super::output::Output;
 use super::part::{script, text};
@@ -25,6 +28,9 @@ struct Table<'p> {
 #[derive(Serialize)]
 struct Secret<'p> {
     name: &'p str,
+    /// Whether Patroni sets it as a password of its own roles: it can't set every one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    for_patroni: bool,
     #[serde(flatten)]
     content: Content<'p>,
 }
@@ -54,7 +60,7 @@ struct Source<'p> {
 
 /// Adds the table, the script and the unit.
 pub(super) fn lower(output: &mut Output, plan: &HostPlan) {
-    output.place(TABLE, text(table(&plan.secrets)));
+    output.place(TABLE, text(table(plan)));
     let loader = format!("{}/load-secrets", host::SCRIPTS);
     output.place(
         &loader,
@@ -80,21 +86,48 @@ pub(super) fn lower(output: &mut Output, plan: &HostPlan) {
         .starts_after(&[path::service(host::NETWORK)]);
 }
 
-fn table(secrets: &[SecretPlan]) -> String {
-    let secrets = secrets.iter().map(secret).collect();
+fn table(plan: &HostPlan) -> String {
+    let patronis = patronis_own(&plan.pods);
+    let secrets = plan
+        .secrets
+        .iter()
+        .map(|one| secret(one, patronis.contains(one.name.as_str())))
+        .collect();
     // Its own types hold nothing but strings and lists: there is nothing that JSON can't hold.
     let mut text = serde_json::to_string_pretty(&Table { secrets }).unwrap_or_default();
     text.push('\n');
     text
 }
 
-fn secret<'p>(secret: &'p SecretPlan) -> Secret<'p> {
+/// The Podman secrets whose values Patroni sets as passwords.
+fn patronis_own<'p>(pods: &'p [PodPlan]) -> BTreeSet<&'p str> {
+    let plans = pods.iter().filter_map(|pod| match &pod.service {
+        Service::Patroni(plan) => Some(plan),
+        Service::Etcd(_) | Service::Proxy(_) | Service::Barman(_) | Service::User(_) => None,
+    });
+    plans
+        .flat_map(|plan| {
+            [
+                &plan.superuser_secret,
+                &plan.replication_secret,
+                &plan.rewind_secret,
+            ]
+        })
+        .map(String::as_str)
+        .collect()
+}
+
+fn secret<'p>(secret: &'p SecretPlan, for_patroni: bool) -> Secret<'p> {
     let SecretPlan { name, content } = secret;
     let content = match content {
         SecretContent::Value(value) => Content::Value(source(value)),
         SecretContent::Passfile(lines) => Content::Passfile(lines.iter().map(login).collect()),
     };
-    Secret { name, content }
+    Secret {
+        name,
+        for_patroni,
+        content,
+    }
 }
 
 fn login<'p>(line: &PassfileLine<'p>) -> Login<'p> {

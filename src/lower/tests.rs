@@ -119,7 +119,7 @@ fn what_takes_a_member_down_is_the_operators() {
     }
     let rules = text_of(&bundle, "rootfs/etc/containerops/host/underlay.nft");
     assert!(
-        rules.contains("udp dport 12505 counter drop\n        udp dport 12507 counter drop\n"),
+        rules.contains("        elements = { 12505, 12507 }\n"),
         "{rules}"
     );
     assert!(
@@ -138,7 +138,7 @@ fn a_host_without_pods_renders_too() {
         text_of(&bundle, "rootfs/etc/containerops/secrets.json"),
         "{\n  \"secrets\": []\n}\n"
     );
-    assert!(!text_of(&bundle, "rootfs/etc/containerops/host/underlay.nft").contains("dport"));
+    assert!(!text_of(&bundle, "rootfs/etc/containerops/host/underlay.nft").contains("elements"));
     assert_eq!(
         bundle.units["underlay-network.service"].on_change,
         OnChange::Restart

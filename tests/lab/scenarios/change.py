@@ -114,7 +114,7 @@ def add_and_remove(lab):
         del cluster[name]
     lab.description["patroni_clusters"]["app-two"] = cluster
     client = {**kept["pods"]["client-db1"], "host": "db1", "groups": ["two-client"], "uses": ["app-two"]}
-    main = {**client["containers"]["main"], "volumes": [{"name": "notes", "mount": "/notes"}]}
+    main = {**client["containers"]["main"], "volumes": [{"name": "notes", "mount": "/notes", "mode": "0777"}]}
     lab.description["pods"]["two"] = {**client, "containers": {"main": main}, "firewall": {}}
     start = time.monotonic()
     lab.apply()
