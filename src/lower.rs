@@ -6,6 +6,7 @@ mod haproxy;
 mod host;
 mod images;
 mod nebula;
+mod operator;
 mod output;
 mod overrides;
 mod part;
@@ -24,6 +25,8 @@ use crate::bundle::Bundle;
 use crate::plan::{HostPlan, PodPlan};
 use output::Output;
 use part::Part;
+
+pub use operator::lower as lower_operator;
 
 /// Returns all files of a host, and what a change of each means to its units.
 pub fn lower(plan: &HostPlan) -> Bundle {

@@ -50,6 +50,33 @@ impl<'m> Plan<'m> {
         let runs = self.runs.get(id.0)?;
         Some(build::host(self.model, id, runs))
     }
+
+    /// Returns the networks, sorted by name, with the certificates that each needs.
+    pub fn networks(&self) -> Vec<NetworkPlan<'m>> {
+        build::networks(self.model)
+    }
+}
+
+/// One overlay network and the certificates of its endpoints.
+#[derive(Debug)]
+pub struct NetworkPlan<'m> {
+    /// The network.
+    pub network: &'m Network,
+    /// Its certificates, sorted by host name.
+    pub certificates: Vec<CertificatePlan<'m>>,
+}
+
+/// What one certificate says, and the host it belongs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CertificatePlan<'m> {
+    /// Host name on the overlay: the certificate's name.
+    pub hostname: &'m str,
+    /// The host that the endpoint is on.
+    pub host: &'m str,
+    /// Overlay address.
+    pub address: Ipv4Addr,
+    /// Groups, sorted.
+    pub groups: &'m [String],
 }
 
 /// Everything that one host runs.

@@ -29,6 +29,10 @@ pub(crate) fn run(arguments: &Render, options: Options, terminal: Terminal) -> O
         Err(outcome) => return outcome,
     };
     let plan = plan(model);
+    let operator = match scope {
+        Scope::All(_) => lower::lower_operator(&plan.networks()),
+        Scope::Hosts(_) => BTreeMap::new(),
+    };
     let progress = progress(&scope, terminal);
     let wanted = Wanted {
         scope: &scope,
@@ -36,7 +40,7 @@ pub(crate) fn run(arguments: &Render, options: Options, terminal: Terminal) -> O
             progress.inc(1);
             bundle(&plan, host)
         },
-        operator: &BTreeMap::new(),
+        operator: &operator,
     };
     let outcome = if arguments.check {
         check(arguments, &loaded, &wanted)

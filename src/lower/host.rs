@@ -191,7 +191,7 @@ fn tmpfiles(plan: &HostPlan, parts: &[(&PodPlan, Part)]) -> String {
     });
     let pods = plan.pods.iter().map(|pod| &pod.endpoint);
     let keys = plan.endpoints.iter().chain(pods).flat_map(|endpoint| {
-        let pki = path::endpoint(&endpoint.network.name, endpoint.hostname) + "/pki";
+        let pki = path::pki(&endpoint.network.name, endpoint.hostname);
         let uid = nebula::UID;
         [
             Line::of(format_args!("d {pki} 0750 0 {uid} -")),

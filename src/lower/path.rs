@@ -41,6 +41,11 @@ pub(super) fn endpoint(network: &str, hostname: &str) -> String {
     format!("{ROOT}/nebula/networks/{network}/endpoint/{hostname}")
 }
 
+/// Returns the directory on the host that holds an endpoint's certificates and key.
+pub(super) fn pki(network: &str, hostname: &str) -> String {
+    endpoint(network, hostname) + "/pki"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

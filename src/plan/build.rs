@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use super::{
-    BarmanPlan, Bootstrap, EndpointPlan, EtcdPlan, HostPlan, PassfileLine, PatroniPlan, Placed,
-    PodPlan, ProxyPlan, SecretContent, SecretPlan, Service, SourcePlan, UserPlan,
+    BarmanPlan, Bootstrap, CertificatePlan, EndpointPlan, EtcdPlan, HostPlan, NetworkPlan,
+    PassfileLine, PatroniPlan, Placed, PodPlan, ProxyPlan, SecretContent, SecretPlan, Service,
+    SourcePlan, UserPlan,
 };
 use crate::model::{
     BarmanServer, EndpointId, EtcdCluster, EtcdMember, HostId, Model, PatroniCluster,
@@ -57,6 +58,31 @@ pub(super) fn index(model: &Model) -> Vec<Vec<(EndpointId, Runs<'_>)>> {
         }
     }
     by_host
+}
+
+/// Lists the certificates of each network.
+pub(super) fn networks(model: &Model) -> Vec<NetworkPlan<'_>> {
+    let networks = model.networks.iter();
+    let mut plans: Vec<NetworkPlan<'_>> = networks
+        .map(|network| NetworkPlan {
+            network,
+            certificates: Vec::new(),
+        })
+        .collect();
+    for endpoint in &model.endpoints {
+        if let Some(plan) = plans.get_mut(endpoint.network.0) {
+            plan.certificates.push(CertificatePlan {
+                hostname: &endpoint.hostname,
+                host: &model[endpoint.host].name,
+                address: endpoint.address,
+                groups: &endpoint.groups,
+            });
+        }
+    }
+    for plan in &mut plans {
+        plan.certificates.sort_unstable();
+    }
+    plans
 }
 
 /// Builds the plan of one host.

@@ -1,0 +1,106 @@
+//! Lowers what the operator works with: the certificates that each network needs, and the script that issues them.
+
+use std::collections::BTreeMap;
+
+use super::part::{script, text};
+use super::path;
+use crate::bundle::File;
+use crate::plan::{CertificatePlan, Network, NetworkPlan};
+
+/// Returns the operator's files by their path relative to `operator/`.
+pub fn lower(networks: &[NetworkPlan<'_>]) -> BTreeMap<String, File> {
+    let tables = networks.iter().map(|plan| {
+        let path = format!("pki/{}.tsv", plan.network.name);
+        (path, text(table(plan)))
+    });
+    let issue = script(include_str!("../../templates/operator/issue-certs"));
+    tables.chain([("issue-certs".to_owned(), issue)]).collect()
+}
+
+/// Writes the table of a network: `# KEY VALUE` lines, the names of the columns, a line per certificate.
+fn table(plan: &NetworkPlan<'_>) -> String {
+    let Network {
+        name,
+        cidr,
+        epoch,
+        trusted_epochs,
+        certificate_version,
+        blocklist,
+        mtu: _,
+        nat_punch: _,
+        lighthouses: _,
+    } = plan.network;
+    let trusted: Vec<String> = trusted_epochs.iter().map(u32::to_string).collect();
+    let mut lines = vec![
+        format!("# network {name}"),
+        format!("# epoch {epoch}"),
+        format!("# trusted_epochs {}", trusted.join(" ")),
+        format!("# certificate_version {certificate_version}"),
+    ];
+    lines.extend(blocklist.iter().map(|print| format!("# blocked {print}")));
+    lines.push("hostname\thost\taddress\tgroups\tdirectory".to_owned());
+    lines.extend(plan.certificates.iter().map(|certificate| {
+        let CertificatePlan {
+            hostname,
+            host,
+            address,
+            groups,
+        } = certificate;
+        let prefix = cidr.prefix_len();
+        let groups = groups.join(",");
+        let directory = path::pki(name, hostname);
+        format!("{hostname}\t{host}\t{address}/{prefix}\t{groups}\t{directory}")
+    }));
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_says_all_that_signing_needs() {
+        let network = Network {
+            name: "internal".into(),
+            cidr: "10.2.0.0/16".parse().unwrap(),
+            mtu: 1300,
+            nat_punch: false,
+            blocklist: vec!["ab".repeat(32)],
+            epoch: 2,
+            trusted_epochs: vec![1, 2],
+            certificate_version: 1,
+            lighthouses: Vec::new(),
+        };
+        let groups = ["admin".to_owned(), "ops".to_owned()];
+        let certificate = |hostname, groups| CertificatePlan {
+            hostname,
+            host: "db1",
+            address: [10, 2, 57, 1].into(),
+            groups,
+        };
+        let plan = NetworkPlan {
+            network: &network,
+            certificates: vec![
+                certificate("a.example", &groups),
+                certificate("b.example", &[]),
+            ],
+        };
+        let files = lower(&[plan]);
+        let paths: Vec<(&str, u32)> = files
+            .iter()
+            .map(|(path, file)| (path.as_str(), file.mode))
+            .collect();
+        assert_eq!(paths, [("issue-certs", 0o755), ("pki/internal.tsv", 0o644)]);
+        let directory = "/etc/containerops/nebula/networks/internal/endpoint";
+        assert_eq!(
+            String::from_utf8_lossy(&files["pki/internal.tsv"].bytes),
+            format!(
+                "# network internal\n# epoch 2\n# trusted_epochs 1 2\n# certificate_version 1\n\
+                 # blocked {}\nhostname\thost\taddress\tgroups\tdirectory\n\
+                 a.example\tdb1\t10.2.57.1/16\tadmin,ops\t{directory}/a.example/pki\n\
+                 b.example\tdb1\t10.2.57.1/16\t\t{directory}/b.example/pki\n",
+                "ab".repeat(32)
+            )
+        );
+    }
+}
