@@ -51,3 +51,21 @@ make_debian() {
     --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin' \
     "$suite" "$target" "deb $mirror $suite main"
 }
+
+# fetch_package SUITE PACKAGE TARGET: unpacks one package of that Debian below TARGET, without what it depends on, and prints its
+# version. Needs no root.
+fetch_package() {
+  local apt opts=() opt status=0
+  apt=$(mktemp -d)
+  mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$3"
+  echo "deb $mirror $1 main" >"$apt/sources.list"
+  for opt in "${lenient[@]}" "Dir::State=$apt/state" "Dir::State::status=/dev/null" "Dir::Cache=$apt/cache" \
+    "Dir::Etc::sourcelist=$apt/sources.list" Dir::Etc::sourceparts=- Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false \
+    "APT::Sandbox::User=$(id -un)"; do opts+=(-o "$opt"); done
+  {
+    apt-get "${opts[@]}" -qq update >&2 && (cd "$apt" && apt-get "${opts[@]}" -qq download "$2" >&2) &&
+      dpkg-deb -x "$apt/$2"_*.deb "$3" && dpkg-deb -f "$apt/$2"_*.deb Version
+  } || status=$?
+  rm -rf "$apt"
+  return $status
+}
