@@ -65,13 +65,13 @@ class Platform:
         """Writes the description and renders it."""
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "cluster.json").write_text(json.dumps(self.description, indent=2) + "\n")
-        return self._operate(_cops_gen(), "render", "--out", "out")
+        return self.operate(_cops_gen(), "render", "--out", "out")
 
     def certify(self, *arguments):
         """Issues what certificates are due."""
-        return self._operate("out/operator/issue-certs", "--ca", "ca", "--keys", "keys", *(arguments or ["--new-ca"]))
+        return self.operate("out/operator/issue-certs", "--ca", "ca", "--keys", "keys", *(arguments or ["--new-ca"]))
 
-    def _operate(self, *argv, check=True):
+    def operate(self, *argv, check=True):
         """Runs a program where the operator works: with nebula-cert, and apart from the hosts."""
         tools = self.directory / "bin"
         if not tools.exists():
@@ -94,7 +94,7 @@ class Platform:
 
     # Without --perms, so that no directory of the host gets the operator's modes.
     def _copy(self, source, host, target, *options):
-        self._operate("rsync", *options, "-e", places.LAB / "exec", source, f"{host.name}:{target}")
+        self.operate("rsync", *options, "-e", places.LAB / "exec", source, f"{host.name}:{target}")
 
     def deliver_secrets(self, host):
         """Writes every secret's source on a host."""
@@ -194,6 +194,12 @@ class Platform:
     def wait_healthy(self, seconds=180, cluster=description.CLUSTER):
         """Waits for `is_healthy`; returns how long it took."""
         return self.wait_until(f"a healthy cluster {cluster}", lambda: self.is_healthy(cluster), seconds, every=0.5)[1]
+
+    def wait_whole(self, host):
+        """Waits until a host has booted and no unit of it is failed. A health check that came before its database counts as failed until the
+        next one, 30 s later."""
+        self.hosts[host].wait()
+        self.wait_until(f"no failed unit on {host}", lambda: self.hosts[host].wait() == "running", 60, every=1)
 
     def sql(self, host, statement, port=5432, check=True, timeout=30):
         """What a statement answers through a host's proxy, from the client pod on that host."""

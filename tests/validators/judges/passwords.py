@@ -95,11 +95,18 @@ def sources(entries):
             yield source["source"], source.get("json_key")
 
 
+def settable(password):
+    """What is left of a password where Patroni 4.0 has to set it."""
+    return "".join(letter for letter in password if " " <= letter <= "~").replace("$$", "$")
+
+
 def deliver(entries, turn):
     """Writes a password to each source: files with one newline at the end, as editors leave them."""
     passwords, files = {}, {}
+    patronis = set(sources([entry for entry in entries if entry.get("for_patroni")]))
     for number, place in enumerate(sorted(set(sources(entries)), key=str)):
-        passwords[place] = PASSWORDS[(number + turn) % len(PASSWORDS)]
+        password = PASSWORDS[(number + turn) % len(PASSWORDS)]
+        passwords[place] = settable(password) if place in patronis else password
         if place[1] is None:
             files[place[0]] = passwords[place] + "\n"
         else:
