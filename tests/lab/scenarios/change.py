@@ -130,7 +130,7 @@ def add_and_remove(lab):
     lab.apply()
     for host in lab.hosts:
         lab.expect(containers(lab, host) == before[host], f"{host} does not run what it ran before: {containers(lab, host).keys()}")
-        left = lab.hosts[host].output("sh", "-c", "ls /etc/containers/systemd /etc/containerops | grep -e two", check=False)
+        left = lab.hosts[host].output("sh", "-c", "ls /etc/containers/systemd /etc/containerops | grep -E '(^|-)two'", check=False)
         lab.expect(not left, f"removed files stayed on {host}: {left}")
     lab.expect(lab.hosts["db1"].read("/var/containerops/data/pods/two/notes/a").strip() == "kept", "a removed pod took its data along")
     lab.hosts["db2"].run("test", "-s", "/var/containerops/data/patroni/app-two/data/PG_VERSION")
