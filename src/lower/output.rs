@@ -86,7 +86,7 @@ impl Row<'_> {
     }
 
     /// Sets the cluster that the unit runs a member of.
-    pub(super) fn is_member(self, member: Option<Member>) -> Self {
+    pub(super) fn member_of(self, member: Option<Member>) -> Self {
         self.change.member = member;
         self
     }

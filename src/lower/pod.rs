@@ -155,7 +155,7 @@ fn lower_container(output: &mut Output, host: &HostPlan, (pod, part): (&PodPlan,
         .starts_after(&[path::service(&format!("{}.pod", pod.name))])
         .changed_by(part.on_change)
         .uses_secrets(&part.secrets)
-        .is_member(part.member.clone());
+        .member_of(part.member.clone());
     for (change, files) in &config {
         for file in files {
             row = match change {
