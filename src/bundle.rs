@@ -60,6 +60,9 @@ pub struct Member {
     /// Major version of PostgreSQL, of a Patroni cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postgres_version: Option<u16>,
+    /// Podman secret of the passwords of its roles, of a Patroni cluster: changed in the running cluster, not by a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passwords: Option<String>,
 }
 
 /// The kinds of clusters whose members are restarted one after the other.

@@ -497,6 +497,11 @@ pub fn podman_secret(name: &str) -> String {
     format!("containerops.secret.{name}")
 }
 
+/// Returns the name in Podman of the passwords of a Patroni cluster's roles.
+pub fn podman_passwords(cluster: &str) -> String {
+    format!("containerops.passwords.{cluster}")
+}
+
 /// Returns the name in Podman of a Barman server's passfile.
 pub fn podman_passfile(server: &str) -> String {
     format!("containerops.passfile.{server}")

@@ -227,10 +227,12 @@ pub struct PatroniPlan<'m> {
     pub replication_secret: String,
     /// Podman secret of the password of `rewind`.
     pub rewind_secret: String,
-    /// Podman secret of the password of `barman` and `streaming_barman`.
-    pub barman_secret: Option<String>,
-    /// Login roles and the Podman secret of each one's password, sorted.
-    pub roles: Vec<(&'m str, String)>,
+    /// Podman secret of the passwords of all its roles.
+    pub passwords_secret: String,
+    /// Whether the cluster has the roles `barman` and `streaming_barman`.
+    pub has_barman_roles: bool,
+    /// Login roles, sorted.
+    pub roles: Vec<&'m str>,
     /// Databases and their owners, sorted.
     pub databases: Vec<(&'m str, &'m str)>,
     /// Image, where the description names one.
@@ -322,6 +324,8 @@ pub enum SecretContent<'m> {
     Value(&'m SecretSource),
     /// A libpq passfile.
     Passfile(Vec<PassfileLine<'m>>),
+    /// Roles and the password of each.
+    Passwords(Vec<(&'m str, &'m SecretSource)>),
 }
 
 /// One line of a libpq passfile, for every port and database of a server.

@@ -43,6 +43,7 @@ pub(super) fn lower(_host: &HostPlan, _pod: &PodPlan, plan: &EtcdPlan) -> Part {
         kind: ClusterKind::Etcd,
         cluster: (*cluster).to_owned(),
         postgres_version: None,
+        passwords: None,
     });
     Part {
         containers: vec![container],

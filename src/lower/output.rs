@@ -2,7 +2,6 @@
 
 use crate::bundle::{Bundle, File, Member, OnChange, UnitChange};
 use crate::format::unit::Unit;
-use crate::plan::SecretTarget;
 
 use super::{part, path};
 
@@ -79,9 +78,8 @@ impl Row<'_> {
     }
 
     /// Adds Podman secrets whose change restarts the unit.
-    pub(super) fn uses_secrets(self, secrets: &[(String, SecretTarget)]) -> Self {
-        let names = secrets.iter().map(|(name, _)| name.clone());
-        self.change.secrets.extend(names);
+    pub(super) fn uses_secrets<'s>(self, names: impl Iterator<Item = &'s String>) -> Self {
+        self.change.secrets.extend(names.cloned());
         self
     }
 

@@ -9,8 +9,6 @@ mod reconcile;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
 use crate::bundle::{ClusterKind, File, Member, OnChange};
 use crate::plan::{Bootstrap, HostPlan, PatroniPlan, PodPlan, SecretTarget};
 
@@ -27,6 +25,7 @@ const CONFIG: &str = "/etc/patroni";
 const CLUSTER_CONFIG: &str = "/etc/containerops";
 const RESTORED: &str = "/restored";
 const SOCKETS: &str = "/run/postgresql";
+const PASSWORDS: &str = "/run/secrets/passwords";
 /// PostgreSQL's shared memory of parallel queries lies in `/dev/shm`. A limit; nothing is set aside.
 const SHM_SIZE_MIB: u32 = 1024;
 const STOP_TIMEOUT_SECS: u32 = 120;
@@ -44,13 +43,10 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
     container.entrypoint = vec!["patroni".to_owned()];
     container.command = vec![format!("{CONFIG}/patroni.yml")];
     container.user = Some((POSTGRES_UID, POSTGRES_UID));
-    container.environment = vec![
-        (
-            "PATRONICTL_CONFIG_FILE".to_owned(),
-            format!("{CONFIG}/patroni.yml"),
-        ),
-        ("SUPERUSER_SECRET".to_owned(), plan.superuser_secret.clone()),
-    ];
+    container.environment = vec![(
+        "PATRONICTL_CONFIG_FILE".to_owned(),
+        format!("{CONFIG}/patroni.yml"),
+    )];
     container.secrets = secrets(plan);
     container.volumes = volumes(&data, plan.bootstrap);
     container.config = vec![
@@ -69,6 +65,7 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
         kind: ClusterKind::Patroni,
         cluster: plan.cluster.to_owned(),
         postgres_version: Some(plan.postgres_version),
+        passwords: Some(plan.passwords_secret.clone()),
     });
     Part {
         containers: vec![container],
@@ -121,7 +118,8 @@ fn config_directory(path: String, mount: &str, on_change: ConfigChange) -> Confi
     }
 }
 
-/// Patroni reads its passwords from its environment (and keeps them from PostgreSQL's); `reconcile.sql` reads files.
+/// Patroni reads its passwords from its environment (and keeps them from PostgreSQL's); `reconcile.sh` reads those of all
+/// roles from one file, so that a new role changes no unit.
 fn secrets(plan: &PatroniPlan) -> Vec<(String, SecretTarget)> {
     let in_environment = [
         (&plan.superuser_secret, "PATRONI_SUPERUSER_PASSWORD"),
@@ -129,25 +127,16 @@ fn secrets(plan: &PatroniPlan) -> Vec<(String, SecretTarget)> {
         (&plan.rewind_secret, "PATRONI_REWIND_PASSWORD"),
     ]
     .map(|(name, variable)| (name.clone(), SecretTarget::Env(variable.to_owned())));
-    let in_files: BTreeSet<&String> = [
-        &plan.superuser_secret,
-        &plan.replication_secret,
-        &plan.rewind_secret,
-    ]
-    .into_iter()
-    .chain(&plan.barman_secret)
-    .chain(plan.roles.iter().map(|(_, secret)| secret))
-    .collect();
-    let in_files = in_files.into_iter().map(|name| {
-        let target = SecretTarget::Mount {
-            path: format!("/run/secrets/{name}"),
-            uid: POSTGRES_UID,
-            gid: POSTGRES_UID,
-            mode: 0o400,
-        };
-        (name.clone(), target)
-    });
-    in_environment.into_iter().chain(in_files).collect()
+    let passwords = SecretTarget::Mount {
+        path: PASSWORDS.to_owned(),
+        uid: POSTGRES_UID,
+        gid: POSTGRES_UID,
+        mode: 0o400,
+    };
+    in_environment
+        .into_iter()
+        .chain([(plan.passwords_secret.clone(), passwords)])
+        .collect()
 }
 
 fn volumes(data: &str, bootstrap: Bootstrap) -> Vec<VolumePart> {

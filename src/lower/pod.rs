@@ -149,12 +149,20 @@ fn lower_container(output: &mut Output, host: &HostPlan, (pod, part): (&PodPlan,
         .iter()
         .map(|directory| (directory.on_change, output.files_below(&directory.path)))
         .collect();
+    // New passwords of roles are set in the running cluster.
+    let member = part.member.as_ref();
+    let passwords = member.and_then(|member| member.passwords.as_ref());
     let mut row = output
         .place_unit(&format!("{name}.container"), &about, &unit)
         .starts_after(&after)
         .starts_after(&[path::service(&format!("{}.pod", pod.name))])
         .changed_by(part.on_change)
-        .uses_secrets(&part.secrets)
+        .uses_secrets(
+            part.secrets
+                .iter()
+                .map(|(name, _)| name)
+                .filter(|name| passwords != Some(*name)),
+        )
         .member_of(part.member.clone());
     for (change, files) in &config {
         for file in files {

@@ -40,6 +40,13 @@ struct Secret<'p> {
 enum Content<'p> {
     Value(Source<'p>),
     Passfile(Vec<Login<'p>>),
+    Passwords(Vec<RolePassword<'p>>),
+}
+
+#[derive(Serialize)]
+struct RolePassword<'p> {
+    role: &'p str,
+    password: Source<'p>,
 }
 
 #[derive(Serialize)]
@@ -122,6 +129,15 @@ fn secret<'p>(secret: &'p SecretPlan, for_patroni: bool) -> Secret<'p> {
     let content = match content {
         SecretContent::Value(value) => Content::Value(source(value)),
         SecretContent::Passfile(lines) => Content::Passfile(lines.iter().map(login).collect()),
+        SecretContent::Passwords(passwords) => Content::Passwords(
+            passwords
+                .iter()
+                .map(|(role, password)| RolePassword {
+                    role,
+                    password: source(password),
+                })
+                .collect(),
+        ),
     };
     Secret {
         name,

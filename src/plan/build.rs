@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::{
     BarmanServer, EndpointId, EtcdCluster, EtcdMember, HostId, Model, PatroniCluster,
-    PatroniMember, Pod, SecretId, SecretSource, podman_passfile, podman_secret,
+    PatroniMember, Pod, SecretId, SecretSource, podman_passfile, podman_passwords, podman_secret,
 };
 
 /// What an endpoint is there for, as a place in the model.
@@ -189,13 +189,35 @@ struct Secrets<'m> {
     by_name: BTreeMap<String, SecretContent<'m>>,
 }
 
-impl Secrets<'_> {
+impl<'m> Secrets<'m> {
     /// Adds a secret of the description, and returns its name in Podman.
     fn value(&mut self, id: SecretId) -> String {
         let source: &SecretSource = &self.model[id];
         let name = podman_secret(&source.name);
         self.by_name
             .insert(name.clone(), SecretContent::Value(source));
+        name
+    }
+
+    /// Adds the passwords of a cluster's roles, and returns their name in Podman.
+    fn passwords(&mut self, cluster: &'m PatroniCluster) -> String {
+        let own = [
+            ("postgres", cluster.superuser_secret),
+            ("replicator", cluster.replication_secret),
+            ("rewind", cluster.rewind_secret),
+        ];
+        let barman = cluster
+            .barman_secret
+            .into_iter()
+            .flat_map(|id| [("barman", id), ("streaming_barman", id)]);
+        let roles = cluster.roles.iter().map(|(name, id)| (name.as_str(), *id));
+        let passwords = own.into_iter().chain(barman).chain(roles);
+        let passwords = passwords
+            .map(|(role, id)| (role, &self.model[id]))
+            .collect();
+        let name = podman_passwords(&cluster.name);
+        self.by_name
+            .insert(name.clone(), SecretContent::Passwords(passwords));
         name
     }
 }
@@ -238,7 +260,6 @@ fn patroni<'m>(
     secrets: &mut Secrets<'m>,
 ) -> PatroniPlan<'m> {
     let host = model[member.endpoint].host;
-    let roles = cluster.roles.iter();
     let databases = cluster.databases.iter();
     PatroniPlan {
         cluster: &cluster.name,
@@ -268,9 +289,12 @@ fn patroni<'m>(
         superuser_secret: secrets.value(cluster.superuser_secret),
         replication_secret: secrets.value(cluster.replication_secret),
         rewind_secret: secrets.value(cluster.rewind_secret),
-        barman_secret: cluster.barman_secret.map(|id| secrets.value(id)),
-        roles: roles
-            .map(|(name, id)| (name.as_str(), secrets.value(*id)))
+        passwords_secret: secrets.passwords(cluster),
+        has_barman_roles: cluster.barman_secret.is_some(),
+        roles: cluster
+            .roles
+            .iter()
+            .map(|(name, _)| name.as_str())
             .collect(),
         databases: databases
             .map(|(name, owner)| (name.as_str(), owner.as_str()))

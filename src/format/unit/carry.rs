@@ -145,8 +145,14 @@ fn carries_flag(flag: Flag, word: &str) -> Result<(), &'static str> {
             "holds `,` or `\"`, where podman would split it",
         ),
         Flag::Assignment => match word.split_once('=') {
-            Some((name, _)) if !name.is_empty() && name.trim_start() == name => Ok(()),
-            Some(_) => Err("has an empty name, or one that begins with a blank"),
+            Some((name, _)) if name.is_empty() || name.trim_start() != name => {
+                Err("has an empty name, or one that begins with a blank")
+            }
+            // Seen with 5.4.2; every other line break arrives.
+            Some((_, value)) if value.contains("\r\n") => {
+                Err("holds a carriage return before a newline, which podman would drop")
+            }
+            Some(_) => Ok(()),
             None => Err("is no assignment: it has no `=`"),
         },
         Flag::Volume => {

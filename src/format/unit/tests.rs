@@ -211,6 +211,7 @@ fn values_that_a_key_cannot_carry_are_refused() {
     refused(can_carry(ContainerKey::Environment, "=value"));
     refused(can_carry(ContainerKey::Environment, "A=\0"));
     refused(can_carry(ContainerKey::Environment, "A=\u{ffff}"));
+    refused(can_carry(ContainerKey::Environment, "A=first\r\nsecond"));
     refused(can_carry(
         ContainerKey::Environment,
         &assign("A", "x".repeat(128 * 1024)),

@@ -10,7 +10,7 @@ use crate::plan::PatroniPlan;
 struct Reconcile {
     cluster: Line,
     created_roles: Vec<CreatedRole>,
-    passwords: Vec<Password>,
+    roles: Vec<Role>,
     is_backed_up: bool,
     databases: Vec<Database>,
 }
@@ -22,11 +22,11 @@ struct CreatedRole {
     attributes: &'static str,
 }
 
-/// A role, and the mounted secret that holds its password.
+/// A role, and the file of its password.
 #[derive(Serialize)]
-struct Password {
+struct Role {
     name: Literal,
-    secret: Line,
+    file: Line,
 }
 
 /// A database and its owner.
@@ -49,43 +49,38 @@ impl Literal {
 
 /// Returns the content of `reconcile.sql`.
 pub(super) fn sql(plan: &PatroniPlan) -> String {
-    let barman = plan.barman_secret.iter().flat_map(|secret| {
-        [
-            ("barman", "LOGIN", secret),
-            ("streaming_barman", "LOGIN REPLICATION", secret),
+    let barman: &[(&str, &'static str)] = if plan.has_barman_roles {
+        &[
+            ("barman", "LOGIN"),
+            ("streaming_barman", "LOGIN REPLICATION"),
         ]
-    });
-    let roles = plan
-        .roles
-        .iter()
-        .map(|(name, secret)| (*name, "LOGIN", secret));
-    let created: Vec<(&str, &'static str, &String)> = barman.chain(roles).collect();
-    let of_patroni = [
-        ("postgres", &plan.superuser_secret),
-        ("replicator", &plan.replication_secret),
-        ("rewind", &plan.rewind_secret),
-    ];
-    let passwords = of_patroni
+    } else {
+        &[]
+    };
+    let own = plan.roles.iter().map(|name| (*name, "LOGIN"));
+    let created: Vec<(&str, &'static str)> = barman.iter().copied().chain(own).collect();
+    let of_patroni = ["postgres", "replicator", "rewind"];
+    let roles = of_patroni
         .into_iter()
-        .chain(created.iter().map(|(name, _, secret)| (*name, *secret)));
+        .chain(created.iter().map(|(name, _)| *name));
     let values = Reconcile {
         cluster: Line::of(plan.cluster),
-        passwords: passwords.map(password).collect(),
+        roles: roles.map(role).collect(),
         created_roles: created.iter().map(created_role).collect(),
-        is_backed_up: plan.barman_secret.is_some(),
+        is_backed_up: plan.has_barman_roles,
         databases: plan.databases.iter().map(database).collect(),
     };
     render(Template::PatroniReconcile, &values)
 }
 
-fn password((name, secret): (&str, &String)) -> Password {
-    Password {
+fn role(name: &str) -> Role {
+    Role {
         name: Literal::of(name),
-        secret: Line::of(secret),
+        file: Line::of(name),
     }
 }
 
-fn created_role((name, attributes, _): &(&str, &'static str, &String)) -> CreatedRole {
+fn created_role((name, attributes): &(&str, &'static str)) -> CreatedRole {
     CreatedRole {
         name: Literal::of(name),
         attributes,

@@ -35,8 +35,9 @@ pub(super) fn plan() -> PatroniPlan<'static> {
         superuser_secret: "app-superuser".to_owned(),
         replication_secret: "app-replication".to_owned(),
         rewind_secret: "app-rewind".to_owned(),
-        barman_secret: Some("app-barman".to_owned()),
-        roles: vec![("app", "role-app".to_owned())],
+        passwords_secret: "app-passwords".to_owned(),
+        has_barman_roles: true,
+        roles: vec!["app"],
         databases: vec![("app", "app")],
         image: None,
     }
@@ -184,7 +185,7 @@ fn checksums_follow_the_description_in_every_major() {
 #[test]
 fn names_are_quoted_by_the_rules_of_sql() {
     let mut plan = plan();
-    plan.roles = vec![("o'brien", "role-o".to_owned())];
+    plan.roles = vec!["o'brien"];
     plan.databases = vec![("weird\"db", "o'brien")];
     let sql = reconcile::sql(&plan);
     assert!(
@@ -195,36 +196,40 @@ fn names_are_quoted_by_the_rules_of_sql() {
         sql.contains("SELECT pg_temp.set_owner('weird\"db', 'o''brien');"),
         "{sql}"
     );
-    assert!(sql.contains("cat -- \"$SECRETS/role-o\""), "{sql}");
+    assert!(
+        sql.contains("SELECT pg_temp.set_password('o''brien');"),
+        "{sql}"
+    );
 }
 
 #[test]
 fn roles_of_barman_are_made_only_for_a_cluster_that_is_backed_up() {
     let mut plan = plan();
     assert!(reconcile::sql(&plan).contains("'streaming_barman', 'LOGIN REPLICATION'"));
-    plan.barman_secret = None;
+    plan.has_barman_roles = false;
     assert!(!reconcile::sql(&plan).contains("barman"));
 }
 
 #[test]
-fn every_secret_is_mounted_once_and_only_patronis_own_are_in_its_environment() {
+fn a_new_role_changes_nothing_of_the_unit() {
     let mut plan = plan();
-    plan.roles = vec![("a", "shared".to_owned()), ("b", "shared".to_owned())];
-    let secrets = secrets(&plan);
-    let mounted: Vec<&str> = secrets
-        .iter()
-        .filter(|(_, target)| matches!(target, SecretTarget::Mount { .. }))
-        .map(|(name, _)| name.as_str())
+    let before = secrets(&plan);
+    plan.roles.push("other");
+    assert_eq!(secrets(&plan), before);
+    let targets: Vec<String> = before
+        .into_iter()
+        .map(|(name, target)| match target {
+            SecretTarget::Env(variable) => format!("{name} in {variable}"),
+            SecretTarget::Mount { path, .. } => format!("{name} in {path}"),
+        })
         .collect();
     assert_eq!(
-        mounted,
+        targets,
         [
-            "app-barman",
-            "app-replication",
-            "app-rewind",
-            "app-superuser",
-            "shared"
+            "app-superuser in PATRONI_SUPERUSER_PASSWORD",
+            "app-replication in PATRONI_REPLICATION_PASSWORD",
+            "app-rewind in PATRONI_REWIND_PASSWORD",
+            "app-passwords in /run/secrets/passwords"
         ]
     );
-    assert_eq!(secrets.len(), mounted.len() + 3);
 }

@@ -79,13 +79,13 @@ def rotate(lab):
 
     for host in lab.hosts.values():
         host.write("/etc/lab-secrets/pg-app", lab.passwords["pg-app"] + "\n", mode="0400")
-    lab.activate_each(status=3)
+    # A role's password is the members' own business: none of them restarts.
+    lab.activate_each()
     for host in lab.hosts:
         lab.wait_until(f"the client on {host} logs in", lambda host=host: lab.sql(host, "select 1") == "1", 30)
         refused = lab.hosts[host].run("podman", "exec", "--interactive", f"client-{host}-main", "bash", "-c", 'PGPASSWORD=$(cat) exec psql -XAtc "select 1"',
                                       input=old, check=False)
         lab.expect(refused.returncode != 0, "the old password still works")
-    lab.activate_each("--roll")
     for host, text in lab.activate_each().items():
         lab.expect("Nothing to do" in text, f"{host} was left with something to do:\n{text}")
 

@@ -253,9 +253,8 @@ def patroni(platform, cluster, place):
     image, how = image_of(entry)
     config_file = "/etc/patroni/patroni.yml"
     own = {variable: entry[f"{role}_secret"] for role, variable in PATRONI_ROLES.items()}
-    mounted = {*own.values(), *(role["secret"] for role in entry.get("roles", {}).values()), *filter(None, [entry.get("barman_secret")])}
     secrets = [("--secret", f"{podman_secret(s)},type=env,target={variable}") for variable, s in own.items()]
-    secrets += [secret_mount(podman_secret(s), f"/run/secrets/{podman_secret(s)}", POSTGRES_UID, POSTGRES_UID, "0400") for s in mounted]
+    secrets.append(secret_mount(f"containerops.passwords.{cluster}", "/run/secrets/passwords", POSTGRES_UID, POSTGRES_UID, "0400"))
     volumes = [config(name, "main", "/etc/patroni"), config(name, "dynamic", "/etc/containerops"),
                volume(f"{DATA}/patroni/{cluster}", "/var/lib/postgresql", "Z")]
     restore = entry.get("restore_from_backup")
@@ -264,7 +263,7 @@ def patroni(platform, cluster, place):
     health = [("--health-cmd", '["bash", "/etc/patroni/liveness.sh"]'), *health_every(30, 5)]
     return pod(name, place, [Container(
         f"{name}-main", name, image,
-        [*how, *CONFINED, *env(PATRONICTL_CONFIG_FILE=config_file, SUPERUSER_SECRET=podman_secret(entry["superuser_secret"])), *secrets, *volumes, *health, ("--tmpfs", "/run/postgresql:mode=1777"),
+        [*how, *CONFINED, *env(PATRONICTL_CONFIG_FILE=config_file), *secrets, *volumes, *health, ("--tmpfs", "/run/postgresql:mode=1777"),
          user(POSTGRES_UID), ("--entrypoint", '["patroni"]'), stop_timeout(120)],
         [config_file])], [("--shm-size", "1024m")])
 

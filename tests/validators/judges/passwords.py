@@ -1,5 +1,6 @@
 """Ugly passwords pass through the bundle's own loader into Podman's secrets, and a composed passfile lets the real psql in."""
 
+import base64
 import json
 import os
 from pathlib import Path
@@ -91,7 +92,8 @@ def judge_host(host, round_, server_and_verdict):
 
 def sources(entries):
     for entry in entries:
-        for source in [line["password"] for line in entry["passfile"]] if "passfile" in entry else [entry["value"]]:
+        lines = entry.get("passfile") or entry.get("passwords")
+        for source in [line["password"] for line in lines] if lines else [entry["value"]]:
             yield source["source"], source.get("json_key")
 
 
@@ -127,12 +129,19 @@ def judge_entry(table, entry, passwords, server_and_verdict):
     if "value" in entry:
         verdict.differs(table, f"secret {entry['name']}", passwords[entry["value"]["source"], entry["value"].get("json_key")], content)
         return
+    if "passwords" in entry:
+        meant = "".join(f"{line['role']} {base64.b64encode(password_of(line, passwords).encode()).decode()}\n" for line in entry["passwords"])
+        verdict.differs(table, f"secret {entry['name']}", meant, content)
+        return
     passfile = Path("/tmp/passfile")
     passfile.write_text(content)
     passfile.chmod(0o600)
     for line in entry["passfile"]:
-        password = passwords[line["password"]["source"], line["password"].get("json_key")]
-        judge_login(table, line, password, (server, verdict))
+        judge_login(table, line, password_of(line, passwords), (server, verdict))
+
+
+def password_of(line, passwords):
+    return passwords[line["password"]["source"], line["password"].get("json_key")]
 
 
 def judge_login(table, line, password, server_and_verdict):

@@ -1,18 +1,18 @@
 """reconcile.sh, run as Patroni runs it, makes the roles and databases of the description, whatever their passwords hold."""
 
+import base64
 import os
 import re
 import shutil
 from pathlib import Path
 
 from bundle import output, run
-from intent import podman_secret
 from mounts import config_mounts, mount_config
 from scratch import AS_POSTGRES, PASSWORDS, Server
 
 PROVES = "reconcile.sh makes roles, ugly passwords and databases on a real PostgreSQL 17; a second run changes nothing"
 WEIGHT = 20
-SECRETS = Path("/run/secrets")
+DELIVERED = Path("/run/secrets/passwords")
 TRUST = "local all postgres trust\nhost all all all scram-sha-256\n"
 
 
@@ -48,7 +48,7 @@ def judge_cluster(host, unit, entry_and_verdict):
             server.make_role(name, "Patroni makes it")
         for turn in range(0, len(PASSWORDS), 2) if verdict.tree.name in ("example", "out") else range(1):
             passwords = {secret: PASSWORDS[(turn + number) % len(PASSWORDS)] for number, secret in enumerate(sorted(set(roles.values())))}
-            deliver(passwords)
+            deliver({role: passwords[secret] for role, secret in roles.items()})
             for _ in range(2 if turn == 0 else 1):
                 reconcile(unit, script, verdict)
             for role, secret in roles.items():
@@ -68,22 +68,19 @@ def judge_cluster(host, unit, entry_and_verdict):
 
 
 def wanted_roles(entry):
-    """Each role and the Podman secret of its password."""
+    """Each role and the secret of its password."""
     roles = {"postgres": entry["superuser_secret"], "replicator": entry["replication_secret"], "rewind": entry["rewind_secret"]}
     if "barman_secret" in entry:
         roles |= {"barman": entry["barman_secret"], "streaming_barman": entry["barman_secret"]}
     roles |= {name: role["secret"] for name, role in entry.get("roles", {}).items()}
-    return {role: podman_secret(secret) for role, secret in roles.items()}
+    return roles
 
 
 def deliver(passwords):
-    shutil.rmtree(SECRETS, ignore_errors=True)
-    SECRETS.mkdir()
-    for name, password in passwords.items():
-        path = SECRETS / name
-        path.write_text(password)
-        path.chmod(0o400)
-        shutil.chown(path, "postgres", "postgres")
+    DELIVERED.parent.mkdir(exist_ok=True)
+    DELIVERED.write_text("".join(f"{role} {base64.b64encode(password.encode()).decode()}\n" for role, password in passwords.items()))
+    DELIVERED.chmod(0o400)
+    shutil.chown(DELIVERED, "postgres", "postgres")
 
 
 def reconcile(unit, script, verdict):

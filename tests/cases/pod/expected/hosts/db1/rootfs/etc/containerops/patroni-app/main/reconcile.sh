@@ -1,31 +1,28 @@
 #!/bin/bash
 # Makes the roles, their passwords and the databases what reconcile.sql says: idempotent, from any member, at any time.
-# usage: reconcile.sh [--values] [CONNECTION_STRING]
-# Patroni calls it after the bootstrap, with a connection string. Without one it finds the primary: its own server through the
-# local socket, another member's over the overlay as the superuser.
-# --values reads passwords that are newer than this container from standard input: `PODMAN_SECRET BASE64`, one a line.
+# usage: reconcile.sh [CONNECTION_STRING]
+# Patroni calls it after the bootstrap, with a connection string: passwords are those that this container was started with.
+# Without one, standard input holds them as they are now, and it finds the primary: its own server through the local socket,
+# another member's over the overlay as the superuser. Passwords come as lines `ROLE BASE64`.
 set -euo pipefail
 umask 077
 
-SECRETS=/run/secrets
-if [ "${1-}" = --values ]; then
-    shift
-    # In memory: /tmp is a tmpfs.
-    SECRETS=$(mktemp -d /tmp/reconcile.XXXXXXXX)
-    trap 'rm -rf -- "$SECRETS"' EXIT
-    cp -- /run/secrets/* "$SECRETS/"
-    chmod 0600 "$SECRETS"/*
-    while read -r name value; do
-        case $name in
-        '' | .* | *[!A-Za-z0-9_.-]*)
-            echo "reconcile.sh: standard input has a line that names no secret" >&2
+# In memory: /tmp is a tmpfs.
+PASSWORDS=$(mktemp -d /tmp/reconcile.XXXXXXXX)
+trap 'rm -rf -- "$PASSWORDS"' EXIT
+export PASSWORDS
+
+read_passwords() {
+    while read -r role password; do
+        case $role in
+        '' | -* | *[!a-z0-9_-]*)
+            echo "reconcile.sh: a line of the passwords names no role" >&2
             exit 2
             ;;
         esac
-        base64 -d <<<"$value" >"$SECRETS/$name"
+        base64 -d <<<"$password" >"$PASSWORDS/$role"
     done
-fi
-export SECRETS
+}
 
 # reconcile CONNECTION_STRING
 reconcile() {
@@ -38,9 +35,11 @@ may_log_in() {
 }
 
 if [ $# -gt 0 ]; then
+    read_passwords </run/secrets/passwords
     reconcile "$1"
     exit
 fi
+read_passwords
 leader=$(python3 -c '
 import json, sys, urllib.error, urllib.request
 def get(path):
@@ -65,8 +64,7 @@ case $leader in
 esac
 # The superuser's password may have been changed by another member's run: then the new one fits, and this container's doesn't.
 remote="host=$leader port=5432 user=postgres dbname=postgres connect_timeout=5"
-given=$(cat -- "$SECRETS/$SUPERUSER_SECRET")
-for password in "$PATRONI_SUPERUSER_PASSWORD" "$given"; do
+for password in "$PATRONI_SUPERUSER_PASSWORD" "$(cat -- "$PASSWORDS/postgres")"; do
     if may_log_in "$password"; then
         PGPASSWORD=$password reconcile "$remote"
         exit

@@ -1,5 +1,5 @@
 -- Roles, their passwords and databases of the Patroni cluster app. Run by reconcile.sh; safe to run again.
--- Written by cops-gen. Passwords come from mounted secrets through COPY: none is ever part of a statement.
+-- Written by cops-gen. Passwords come from files through COPY: none is ever part of a statement.
 \set ON_ERROR_STOP on
 \set VERBOSITY terse
 \o /dev/null
@@ -31,7 +31,7 @@ DECLARE
 BEGIN
     DELETE FROM given;
     IF cardinality(passwords) <> 1 OR coalesce(passwords[1], '') = '' THEN
-        RAISE EXCEPTION 'the secret of role "%" is not one line of text', wanted;
+        RAISE EXCEPTION 'the password of role "%" is not one line of text', wanted;
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted) THEN
         EXECUTE format('ALTER ROLE %I PASSWORD %L', wanted, passwords[1]);
@@ -46,11 +46,11 @@ BEGIN
     END IF;
 END $$;
 
-\copy given from program 'cat -- "$SECRETS/containerops.secret.superuser"' with (format csv, delimiter E'\x01', quote E'\x02')
+\copy given from program 'cat -- "$PASSWORDS/postgres"' with (format csv, delimiter E'\x01', quote E'\x02')
 SELECT pg_temp.set_password('postgres');
 
-\copy given from program 'cat -- "$SECRETS/containerops.secret.replication"' with (format csv, delimiter E'\x01', quote E'\x02')
+\copy given from program 'cat -- "$PASSWORDS/replicator"' with (format csv, delimiter E'\x01', quote E'\x02')
 SELECT pg_temp.set_password('replicator');
 
-\copy given from program 'cat -- "$SECRETS/containerops.secret.rewind"' with (format csv, delimiter E'\x01', quote E'\x02')
+\copy given from program 'cat -- "$PASSWORDS/rewind"' with (format csv, delimiter E'\x01', quote E'\x02')
 SELECT pg_temp.set_password('rewind');
