@@ -1,6 +1,8 @@
-"""The description that the lab's hosts run: every service on three hosts, a client beside each proxy, and one pod that may nothing."""
+"""The description that the lab's hosts run: every service on three hosts, a client beside each proxy, and one pod that may nothing and is told everything."""
 
-from . import images, switch
+import json
+
+from . import images, places, switch
 
 NETWORK = "internal"
 CLUSTER = "app"
@@ -10,6 +12,10 @@ HOSTS = ["db1", "db2", "db3"]
 AWKWARD = "q\"uo'te$HOME %s%% \\back:slash@ #1{x};&|<>`id` *"
 # Patroni 4.0 can't set a password beyond ASCII for the three roles that are its own.
 PATRONIS_OWN = {"pg-superuser", "pg-replication", "pg-rewind"}
+
+# Values that no format may change on their way into a container: those that every judge sees as well.
+_HOSTILE = json.loads((places.ROOT / "tests/cases/hostile/cluster.json").read_text())["pods"]["web"]["containers"]["main"]
+UGLY = {key: _HOSTILE[key] for key in ["environment", "command", "config_files"]}
 
 
 def password_of(secret):
@@ -72,7 +78,7 @@ def base():
             **{f"client-{host}": _client(host) for host in HOSTS},
             "stranger": {
                 "host": "db1",
-                "containers": {"main": {"image": images.CLIENT, "entrypoint": ["sleep"], "command": ["infinity"]}},
+                "containers": {"main": {"image": images.CLIENT, "entrypoint": ["python3", "-c", "import signal; signal.pause()"], **UGLY}},
             },
         },
     }

@@ -193,9 +193,9 @@ exec {shlex.join(nspawn)}
         return ["bash", "-c", enter, "lab", str(group), str(pid), *map(str, argv)]
 
     def run(self, *argv, check=True, timeout=300, **options):
-        """Runs a program inside the host to its end; its output is text."""
-        done = subprocess.run(self.command(*argv), capture_output=True, text=True, timeout=timeout,
-                              **({} if "input" in options else {"stdin": subprocess.DEVNULL}), **options)
+        """Runs a program inside the host to its end; its output is text, unless `text=False` asks for bytes."""
+        options = {"text": True, **({} if "input" in options else {"stdin": subprocess.DEVNULL}), **options}
+        done = subprocess.run(self.command(*argv), capture_output=True, timeout=timeout, **options)
         if check and done.returncode != 0:
             raise Failed(f"{self.name}: {shlex.join(map(str, argv))[:300]}: exit {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         return done
