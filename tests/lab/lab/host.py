@@ -84,7 +84,7 @@ class Host:
             if nspawn.poll() is not None:
                 break
             for pid in process.children(nspawn.pid):
-                if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
+                if process.name_of(pid) == "systemd":
                     process.remember(self.directory / "init", pid)
                     return
             time.sleep(0.05)

@@ -38,6 +38,14 @@ def children(pid):
         return []
 
 
+def name_of(pid):
+    """The name of a process; empty when it has ended."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def wait_for_end(pid, seconds):
     """Whether a process ended within that time."""
     start, end = started(pid), time.monotonic() + seconds
