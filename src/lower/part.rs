@@ -37,6 +37,8 @@ pub(super) struct ContainerPart {
     pub(super) user: Option<(u32, u32)>,
     /// Environment variables.
     pub(super) environment: Vec<(String, String)>,
+    /// Files of more environment variables, `NAME=VALUE` a line, read at each start. By itself a changed one restarts nothing.
+    pub(super) environment_files: Vec<String>,
     /// Podman secrets by name, and where the container finds each.
     pub(super) secrets: Vec<(String, SecretTarget)>,
     /// Directories and files of the host.
@@ -85,6 +87,7 @@ impl ContainerPart {
             command: Vec::new(),
             user: None,
             environment: Vec::new(),
+            environment_files: Vec::new(),
             secrets: Vec::new(),
             volumes: Vec::new(),
             config: Vec::new(),

@@ -21,6 +21,7 @@ pub(super) fn unit(
         command,
         user,
         environment,
+        environment_files,
         secrets,
         volumes,
         config,
@@ -51,7 +52,10 @@ pub(super) fn unit(
         .push(ContainerKey::Pod, format_args!("{}.pod", pod.name));
     common::push_image(&mut unit, image);
     push_program(&mut unit, entrypoint, command, *user);
-    push_environment(&mut unit, environment, secrets);
+    push_environment(&mut unit, environment, environment_files);
+    for (secret, target) in secrets {
+        push_secret(&mut unit, secret, target);
+    }
     push_mounts(&mut unit, config, volumes, tmpfs);
     push_privileges(&mut unit, *drops_capabilities, capabilities, devices);
     for (parameter, value) in sysctls {
@@ -93,13 +97,13 @@ fn push_program(
 fn push_environment(
     unit: &mut Unit,
     environment: &[(String, String)],
-    secrets: &[(String, SecretTarget)],
+    environment_files: &[String],
 ) {
     for (variable, value) in environment {
         unit.push(ContainerKey::Environment, assign(variable, value));
     }
-    for (secret, target) in secrets {
-        push_secret(unit, secret, target);
+    for file in environment_files {
+        unit.push(ContainerKey::EnvironmentFile, file);
     }
 }
 

@@ -2,7 +2,7 @@
 
 import quadlet
 from intent import Container, Platform, nebula_sidecar
-from podman import compare_container, compare_pod
+from podman import compare_container, compare_pod, read_environment
 
 
 def judge(version, tree, verdict):
@@ -23,6 +23,10 @@ def judge_host(version, platform, host, recorder_and_verdict):
         file = host.rootfs / place.lstrip("/")
         verdict.judged(file)
         verdict.differs(file, "content", text, file.read_bytes().decode() if file.exists() else None)
+    for place, variables in platform.environment_files(host.name):
+        file = host.rootfs / place.lstrip("/")
+        verdict.judged(file)
+        verdict.differs(file, "variables", variables, read_environment(file))
     calls = recorder.record(services)
     intended = {}
     for pod in platform.pods(host.name).values():

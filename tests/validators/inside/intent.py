@@ -132,6 +132,13 @@ class Platform:
                     for file, text in files.items():
                         yield f"{CONFIG}/{pod_name}/{name}{directory}/{file}", text
 
+    def environment_files(self, host):
+        """Where each file of a container's environment lies on a host, and its variables."""
+        for name in self.description.get("etcd_clusters", {}):
+            for member, place in self.etcd_members(name):
+                if member["host"] == host:
+                    yield etcd_initial(name), etcd_initial_variables(self, name, member, place)
+
     def host_endpoints(self, host):
         """The host's own endpoints, each a container in the host's network namespace."""
         for network, entry in self.description["hosts"][host].get("endpoints", {}).items():
@@ -218,19 +225,29 @@ def nebula_sidecar(unit, pod_name, place):
     return Container(unit, pod_name, ANY, [*SIDECAR, directory], ["-config", "/config/config.yml"], notify="container")
 
 
+def etcd_initial(cluster):
+    """The file of what a member reads only until it has data."""
+    return f"{CONFIG}/etcd-{cluster}/main/initial.env"
+
+
+def etcd_initial_variables(platform, cluster, member, place):
+    peers = [f"{m['host']}=http://{p.address}:2380" for m, p in platform.etcd_members(cluster)]
+    return {
+        "ETCD_INITIAL_ADVERTISE_PEER_URLS": f"http://{place.address}:2380",
+        "ETCD_INITIAL_CLUSTER": ",".join(peers),
+        "ETCD_INITIAL_CLUSTER_STATE": member.get("initial_cluster_state", "new"),
+        "ETCD_INITIAL_CLUSTER_TOKEN": f"etcd-{cluster}",
+    }
+
+
 def etcd(platform, cluster, member, place):
     name = f"etcd-{cluster}"
-    members = platform.etcd_members(cluster)
     variables = env(
         ETCD_NAME=member["host"],
         ETCD_DATA_DIR="/var/lib/etcd",
         ETCD_LISTEN_PEER_URLS="http://0.0.0.0:2380",
         ETCD_LISTEN_CLIENT_URLS="http://0.0.0.0:2379",
-        ETCD_INITIAL_ADVERTISE_PEER_URLS=f"http://{place.address}:2380",
         ETCD_ADVERTISE_CLIENT_URLS=f"http://{place.address}:2379",
-        ETCD_INITIAL_CLUSTER=",".join(f"{m['host']}=http://{p.address}:2380" for m, p in members),
-        ETCD_INITIAL_CLUSTER_STATE=member.get("initial_cluster_state", "new"),
-        ETCD_INITIAL_CLUSTER_TOKEN=f"etcd-{cluster}",
         ETCD_STRICT_RECONFIG_CHECK="true",
         ETCD_AUTO_COMPACTION_MODE="periodic",
         ETCD_AUTO_COMPACTION_RETENTION="1h",
@@ -239,7 +256,7 @@ def etcd(platform, cluster, member, place):
     health = [("--health-cmd", '["etcdctl", "endpoint", "health", "--command-timeout=4s"]'), *health_every(30, 5)]
     return pod(name, place, [Container(
         f"{name}-main", name, platform.description["etcd_clusters"][cluster].get("image", ANY),
-        [*PULLED, *CONFINED, *variables, *health, volume(f"{DATA}/etcd/{cluster}", "/var/lib/etcd", "Z"),
+        [*PULLED, *CONFINED, *variables, ("--env-file", etcd_initial(cluster)), *health, volume(f"{DATA}/etcd/{cluster}", "/var/lib/etcd", "Z"),
          user(ETCD_UID), ("--entrypoint", '["etcd"]'), stop_timeout(10)])])
 
 

@@ -25,6 +25,12 @@ def read_options(words):
     return options, words
 
 
+def read_environment(file):
+    """The variables of a file of `--env-file`: a line each, whatever stands behind its first `=`."""
+    lines = [line.lstrip() for line in file.read_text().splitlines()]
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
 def normal(name, value):
     """One spelling of what podman takes in several: capabilities, and programs as JSON or as a text."""
     if name in ("--cap-add", "--cap-drop"):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import quadlet
 from bundle import output, run
-from podman import read_options
+from podman import read_environment, read_options
 
 PROVES = "etcd knows every ETCD_* variable, and the members of a cluster start together and elect a leader"
 WEIGHT = 10
@@ -25,7 +25,7 @@ def judge(tree, verdict):
             for name, calls in recorder.record({n: t for n, t in services.items() if "ETCD_" in t}).items():
                 argv = next(call.argv for call in calls if call.key == "ExecStart")
                 options, rest = read_options(argv[1:])
-                variables = dict(value.split("=", 1) for option, value in options if option == "--env")
+                variables = read_variables(host, options, verdict)
                 if "ETCD_NAME" in variables:
                     path = host.quadlet / name.replace(".service", ".container")
                     verdict.judged(path)
@@ -35,6 +35,15 @@ def judge(tree, verdict):
     Path("/run/netns").mkdir(exist_ok=True)
     for name, members in clusters.items():
         judge_cluster(name, members, verdict)
+
+
+def read_variables(host, options, verdict):
+    """What podman would give the member: from its files, and above that from its command line."""
+    found = {}
+    for file in (host.rootfs / value.lstrip("/") for option, value in options if option == "--env-file"):
+        verdict.judged(file)
+        found |= read_environment(file)
+    return found | dict(value.split("=", 1) for option, value in options if option == "--env")
 
 
 def judge_cluster(name, members, verdict):
