@@ -115,6 +115,8 @@ codes! {
     Error ForbiddenCapability "forbidden-capability";
     /// An override would open the egress lock.
     Error ForbiddenOverride "forbidden-override";
+    /// Several members join an etcd cluster at once.
+    Error JoiningTogether "joining-together";
     /// A host's Podman doesn't know a key yet.
     Error KeyTooNew "key-too-new";
     /// Nobody can dial a lighthouse.

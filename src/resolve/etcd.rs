@@ -28,6 +28,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
             );
         }
         check_count(resolver, at, (name, cluster));
+        check_joining(resolver, at, (name, cluster));
         let Some(network) = resolver.network(at, cluster.network.as_deref()) else {
             continue;
         };
@@ -57,7 +58,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
                 own_group: Some(format!("etcd-{name}")),
                 at,
             });
-            let joins = member.initial_cluster_state == InitialClusterState::Existing;
+            let joins = joins(member);
             found.push((host, EtcdMember { endpoint, joins }));
         }
         found.sort_by_key(|(host, _)| *host);
@@ -110,9 +111,6 @@ fn check_count(
     if resolver.has_failed(at) || count % 2 == 1 {
         return;
     }
-    let joins = |member: &description::EtcdMember| {
-        member.initial_cluster_state == InitialClusterState::Existing
-    };
     if count == 0 {
         let help = "name three hosts";
         let message = format!("etcd cluster `{name}` has no members");
@@ -137,4 +135,30 @@ fn check_count(
             .report
             .push(diagnostic.allowed_text("an odd number of members: 3 or 5"));
     }
+}
+
+/// Reports members that join together: each starts only when the cluster's members are exactly the described ones.
+fn check_joining(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    (name, cluster): (&str, &description::EtcdCluster),
+) {
+    let members = at.key("members");
+    let mut joining = (0..).zip(&cluster.members).filter(|(_, it)| joins(it));
+    let first = joining.next();
+    for (index, _) in joining {
+        let message = format!("several members join etcd cluster `{name}` at once");
+        let mut diagnostic = Diagnostic::new(Code::JoiningTogether, members.index(index), message)
+            .help(
+                "let one join; when it has, take its `initial_cluster_state` out and add the next",
+            );
+        if let Some((index, _)) = first {
+            diagnostic = diagnostic.note_at(members.index(index).to_pointer(), "the first");
+        }
+        resolver.report.push(diagnostic);
+    }
+}
+
+fn joins(member: &description::EtcdMember) -> bool {
+    member.initial_cluster_state == InitialClusterState::Existing
 }
