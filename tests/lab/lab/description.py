@@ -7,6 +7,8 @@ from . import images, places, switch
 NETWORK = "internal"
 CLUSTER = "app"
 HOSTS = ["db1", "db2", "db3"]
+# The UDP port beside the switch that `stranger` calls when it starts.
+CALLED = 4445
 
 # Every kind of character that some format on the way could stumble over.
 AWKWARD = "q\"uo'te$HOME %s%% \\back:slash@ #1{x};&|<>`id` *"
@@ -16,6 +18,17 @@ PATRONIS_OWN = {"pg-superuser", "pg-replication", "pg-rewind"}
 # Values that no format may change on their way into a container: those that every judge sees as well.
 _HOSTILE = json.loads((places.ROOT / "tests/cases/hostile/cluster.json").read_text())["pods"]["web"]["containers"]["main"]
 UGLY = {key: _HOSTILE[key] for key in ["environment", "command", "config_files"]}
+# Administrators read Patroni's list and the proxies' statistics. They may dial one port of `stranger` more than it accepts.
+_ADMINS = {
+    "outbound": [
+        {"port": "8008", "group": f"patroni-{CLUSTER}"},
+        {"port": "7000", "group": f"proxy-{CLUSTER}"},
+        {"port": "9100-9101", "host": "stranger.example.internal"},
+        {"port": "any", "proto": "udp", "host": "stranger.example.internal"},
+    ]
+}
+# From its first moment on, for two seconds.
+_CALL_OUT = f"for _ in {{1..100}}; do echo stranger >/dev/udp/{switch.ADDRESS}/{CALLED}; sleep 0.02; done 2>/dev/null; exec python3 -c 'import signal; signal.pause()' \"$@\""
 
 
 def password_of(secret):
@@ -47,7 +60,7 @@ def base():
     return {
         "version": 1,
         "networks": {NETWORK: {"cidr": "10.2.57.0/24", "dns_domain": "example.internal", "lighthouses": ["db1", "db3"]}},
-        "hosts": {host: {"address": switch.address_of(host), "endpoints": {NETWORK: {"groups": ["admin"]}}} for host in HOSTS},
+        "hosts": {host: {"address": switch.address_of(host), "endpoints": {NETWORK: {"groups": ["admin"], "firewall": _ADMINS}}} for host in HOSTS},
         "secrets": {name: {"source": f"/etc/lab-secrets/{name}"} for name in secrets},
         "etcd_clusters": {"main": {"members": list(HOSTS)}},
         "patroni_clusters": {
@@ -58,6 +71,7 @@ def base():
                 "backup_replicas": ["db3"],
                 "proxies": list(HOSTS),
                 "client_groups": ["app-client"],
+                "patroni_api_groups": ["admin"],
                 "superuser_secret": "pg-superuser",
                 "replication_secret": "pg-replication",
                 "rewind_secret": "pg-rewind",
@@ -78,7 +92,8 @@ def base():
             **{f"client-{host}": _client(host) for host in HOSTS},
             "stranger": {
                 "host": "db1",
-                "containers": {"main": {"image": images.CLIENT, "entrypoint": ["python3", "-c", "import signal; signal.pause()"], **UGLY}},
+                "firewall": {"inbound": [{"port": "9100", "group": "admin"}, {"port": "5514", "proto": "udp", "cidr": "10.2.57.0/28"}]},
+                "containers": {"main": {"image": images.CLIENT, "entrypoint": ["bash", "-c", _CALL_OUT, "stranger"], **UGLY}},
             },
         },
     }
