@@ -2,6 +2,7 @@
 //! orders their shutdown, the scripts, the data directories.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use serde::Serialize;
 
@@ -23,7 +24,7 @@ pub(super) const SHUTDOWN_TARGET: &str = "containerops-pods.target";
 /// The unit file of the bridge.
 pub(super) const NETWORK: &str = "underlay.network";
 
-/// The unit file of the rules of the pods' ports.
+/// The unit file of the rules of what comes in.
 pub(super) const UNDERLAY: &str = "containerops-underlay.service";
 
 /// The directory of our scripts.
@@ -111,21 +112,34 @@ fn lower_network(output: &mut Output, plan: &HostPlan, on_change: OnChange) {
 #[derive(Serialize)]
 struct Underlay {
     ports: Vec<u16>,
+    own: Vec<Own>,
+}
+
+/// A place of the host itself on the overlay, and the device that leads there.
+#[derive(Serialize)]
+struct Own {
+    address: Ipv4Addr,
+    device: String,
 }
 
 /// The rules are there before any packet of the network, and pulled in by the bridge: nobody has to enable them.
 fn lower_underlay(output: &mut Output, plan: &HostPlan) {
     let mut ports: Vec<u16> = plan.pods.iter().map(|pod| pod.endpoint.port).collect();
     ports.sort_unstable();
-    output.place(
-        UNDERLAY_RULES,
-        text(render(Template::Underlay, &Underlay { ports })),
-    );
+    let own = plan.endpoints.iter().map(|endpoint| Own {
+        address: endpoint.address,
+        device: nebula::host_device(endpoint),
+    });
+    let rules = Underlay {
+        ports,
+        own: own.collect(),
+    };
+    output.place(UNDERLAY_RULES, text(render(Template::Underlay, &rules)));
     let load = ["/usr/bin/env", "nft", "-f", UNDERLAY_RULES];
     let mut unit = Unit::new();
     unit.push(
         UnitKey::Description,
-        "Rules of the UDP ports of this host's pods",
+        "Rules of what comes in from the real network",
     )
     .push(UnitKey::DefaultDependencies, "no")
     .push(UnitKey::After, "local-fs.target")
@@ -138,7 +152,7 @@ fn lower_underlay(output: &mut Output, plan: &HostPlan) {
     output
         .place_unit(
             UNDERLAY,
-            "The rules of the UDP ports of this host's pods",
+            "The rules of what comes in from the real network",
             &unit,
         )
         .reloads_on(UNDERLAY_RULES);

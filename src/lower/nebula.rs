@@ -42,7 +42,7 @@ pub(super) fn lower_sidecar(output: &mut Output, host: &HostPlan, pod: &PodPlan)
 
 /// Adds an endpoint of the host itself, in the host's network namespace.
 pub(super) fn lower_host_endpoint(output: &mut Output, host: &HostPlan, endpoint: &EndpointPlan) {
-    let device = format!("nebula{}", endpoint.port);
+    let device = host_device(endpoint);
     let file = format!("{}.container", endpoint.name);
     let config = place_config(output, endpoint, (&file, &device));
     // Neither its port nor its device can be reloaded: they are part of the unit, so that a change of them restarts it.
@@ -60,6 +60,11 @@ pub(super) fn lower_host_endpoint(output: &mut Output, host: &HostPlan, endpoint
         .place_unit(&file, &about, &unit)
         .reloads_on(&config)
         .starts_after(&[path::service(host::NETWORK)]);
+}
+
+/// Nebula's device of a host's own endpoint.
+pub(super) fn host_device(endpoint: &EndpointPlan) -> String {
+    format!("nebula{}", endpoint.port)
 }
 
 /// The part that a sidecar and a host's own endpoint have in common.

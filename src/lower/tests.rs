@@ -123,8 +123,12 @@ fn what_takes_a_member_down_is_the_operators() {
         "{rules}"
     );
     assert!(
-        !rules.contains("12500"),
+        !rules.contains("{ 12500"),
         "the host's own endpoint has no pod: {rules}"
+    );
+    assert!(
+        rules.contains("ip daddr 10.2.57.1 iifname != { \"lo\", \"nebula12500\" } counter drop"),
+        "nobody gets round Nebula to the host's own endpoint: {rules}"
     );
 }
 

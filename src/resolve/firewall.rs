@@ -147,15 +147,11 @@ fn barman(resolver: &mut Resolver<'_>) {
             continue;
         };
         let (own, endpoint) = (format!("barman-{}", server.name), server.endpoint);
-        let sources: Vec<(PatroniId, EndpointId)> = server
-            .sources
-            .iter()
-            .map(|it| (it.cluster, it.proxy))
-            .collect();
-        for (cluster, proxy) in sources {
-            let cluster = format!("proxy-{}", model[cluster].name);
+        let proxies: Vec<EndpointId> = server.sources.iter().map(|it| it.proxy).collect();
+        for proxy in proxies {
+            let proxy_name = model[proxy].hostname.clone();
             inbound(model, proxy, tcp(POSTGRES, group(&own)));
-            outbound(model, endpoint, tcp(POSTGRES, group(cluster)));
+            outbound(model, endpoint, tcp(POSTGRES, Peer::Host(proxy_name)));
             peers(model, endpoint, &[proxy]);
         }
     }

@@ -4,12 +4,15 @@ A probe that must fail has a live listener behind it, which answers in its own p
 connection is shown to be closed by itself: with the other side's rules opened.
 """
 
+import contextlib
 import json
 import subprocess
 import time
 
 from lab import description, places, switch
 from lab.reach import SWITCH, Probe, Reach, gateway
+
+from .change import containers
 
 _CONFIGS = "/etc/containerops/nebula/networks/internal/endpoint/*/config.yml"
 # In the order in which rounds take them: what one round disturbs on three hosts is of three kinds, so that no service loses two members at once.
@@ -45,7 +48,7 @@ def check(lab, dialing=False, accepting=False, locked=True, outside=False):
             with route_through(lab, host):
                 expect(lab, reach, from_switch)
         passed = reach.passed() if locked else []
-        lab.expect(not passed, f"pods' locks were passed:\n" + "\n".join(passed))
+        lab.expect(not passed, "pods' locks were passed:\n" + "\n".join(passed))
     pairs = {probe: is_open for probe, is_open in wanted.items() if probe.source in reach.endpoints and probe.target in reach.endpoints}
     return {"ports probed between endpoints": len(pairs), "of them open": sum(pairs.values()), "ports probed past locks": len(wanted) - len(pairs)}
 
@@ -108,20 +111,17 @@ def _probe(source, target, address, door):
     return Probe(source, target, protocol, address, port)
 
 
-class route_through:
+@contextlib.contextmanager
+def route_through(lab, host):
     """While the `with` block lasts, machines beside the switch send what goes to the overlay or to a bridge to this host."""
-
-    def __init__(self, lab, host):
-        described = lab.description
-        bridge = gateway(host, described).rpartition(".")[0] + ".0/24"
-        self._networks, self._via = [bridge, described["networks"][description.NETWORK]["cidr"]], lab.hosts[host].address
-
-    def __enter__(self):
-        for network in self._networks:
-            switch.run(["ip", "route", "replace", network, "via", self._via]).wait()
-
-    def __exit__(self, *_):
-        for network in self._networks:
+    bridge = gateway(host, lab.description).rpartition(".")[0] + ".0/24"
+    networks = [bridge, lab.description["networks"][description.NETWORK]["cidr"]]
+    for network in networks:
+        switch.run(["ip", "route", "replace", network, "via", lab.hosts[host].address]).wait()
+    try:
+        yield
+    finally:
+        for network in networks:
             switch.run(["ip", "route", "del", network]).wait()
 
 
@@ -194,11 +194,10 @@ def heard_at_start(lab):
 
 def disturb(lab):
     """Pods of three kinds at once, one on each host, are restarted and killed in every part; each time all is as described once they are back."""
+    reach = Reach(lab)
     for number in range(len(_KINDS) if lab.is_full else 1):
-        pods = {}
-        for position, host in enumerate(lab.hosts):
-            kind = _KINDS[(number + position) % len(_KINDS)]
-            pods |= {host: pod for pod in _pods(lab, host) if kind == next(it for it in _KINDS if pod.startswith(it))}
+        kinds = {host: _KINDS[(number + position) % len(_KINDS)] for position, host in enumerate(lab.hosts)}
+        pods = {it.host: it.pod for it in reach.endpoints.values() if it.pod and _kind(it.pod) == kinds[it.host]}
         for what in ["restart", "kill"]:
             for part in ["main", "nebula", "infra"]:
                 lab.everywhere(lambda host: disturb_one(lab, host, pods[host.name], what, part), pods)
@@ -208,23 +207,22 @@ def disturb(lab):
 
 def disturb_one(lab, host, pod, what, part):
     """Restarts or kills a part of a pod, and waits until all of its containers run again."""
-    before = _containers(host, pod)
+    before = _containers(lab, host.name, pod)
     if what == "restart":
         host.run("systemctl", "restart", f"{pod}-{'pod' if part == 'infra' else part}.service")
     else:
         host.run("kill", "-KILL", host.output("podman", "inspect", "--format", "{{.State.Pid}}", f"{pod}-{part}"))
 
     def is_back():
-        now = _containers(host, pod)
+        now = _containers(lab, host.name, pod)
         return now.keys() == before.keys() and now[f"{pod}-{part}"] != before[f"{pod}-{part}"]
 
     lab.wait_until(f"{pod} on {host.name} is back after {what} of {part}", is_back, 120)
 
 
-def _pods(lab, host):
-    return sorted({endpoint.pod for endpoint in Reach(lab).on(host) if endpoint.pod})
+def _kind(pod):
+    return next(kind for kind in _KINDS if pod.startswith(kind))
 
 
-def _containers(host, pod):
-    answer = host.output("podman", "ps", "--filter", f"pod={pod}", "--format", "{{.Names}} {{.ID}} {{.StartedAt}}")
-    return dict(line.split(" ", 1) for line in answer.splitlines())
+def _containers(lab, host, pod):
+    return {name: start for name, start in containers(lab, host).items() if name.startswith(f"{pod}-")}
