@@ -8,6 +8,7 @@
 mod cli;
 mod errors;
 mod golden;
+mod page;
 mod properties;
 mod reference;
 mod structure;

@@ -36,7 +36,7 @@ def password_of(secret):
     return f"{secret} {AWKWARD}" + ("" if secret in PATRONIS_OWN else " ä€😀")
 
 
-def _client(host):
+def client(host, image=images.CLIENT):
     """A pod that sleeps until a scenario runs something in it."""
     return {
         "host": host,
@@ -44,7 +44,7 @@ def _client(host):
         "uses": [CLUSTER],
         "containers": {
             "main": {
-                "image": images.CLIENT,
+                "image": image,
                 "entrypoint": ["sleep"],
                 "command": ["infinity"],
                 "environment": {"PGUSER": "app", "PGDATABASE": "app", "PGCONNECT_TIMEOUT": "5"},
@@ -89,7 +89,7 @@ def base():
             }
         },
         "pods": {
-            **{f"client-{host}": _client(host) for host in HOSTS},
+            **{f"client-{host}": client(host) for host in HOSTS},
             "stranger": {
                 "host": "db1",
                 "firewall": {"inbound": [{"port": "9100", "group": "admin"}, {"port": "5514", "proto": "udp", "cidr": "10.2.57.0/28"}]},

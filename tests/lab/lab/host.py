@@ -1,5 +1,6 @@
 """One systemd host: booted from the shared tree in namespaces of its own, shut down, or cut from its power."""
 
+import json
 import os
 import pathlib
 import shlex
@@ -9,7 +10,7 @@ import subprocess
 import time
 import uuid
 
-from . import places, process, switch
+from . import mirror, places, process, switch
 
 # The container engine's limits on this machine: it lacks CAP_SYS_RESOURCE and has no controllers to give.
 _CONTAINERS_CONF = """\
@@ -36,6 +37,9 @@ _SHARED_IMAGES = """\
 [storage.options]
 additionalimagestores = ["/var/lib/lab-images"]
 """
+
+# Where a store of images says which it has.
+_LIST = "overlay-images/images.json"
 
 _JOURNAL_CONF = """\
 [Journal]
@@ -163,8 +167,11 @@ class Host:
             binds.append(f"--bind-ro={self.images}:/var/lib/lab-images")
         return binds
 
+    def _tree(self):
+        return places.tree() / "host"
+
     def _boot_script(self):
-        here, tree = self.directory, places.tree() / "host"
+        here, tree = self.directory, self._tree()
         nspawn = ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", f"--machine={self.name}", f"--hostname={self.name}",
                   f"--directory={here}/root", "--capability=all", "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe",
                   "--tmpfs=/var/tmp", *self._binds(), *self._network()]
@@ -238,3 +245,42 @@ class Builder(Host):
     def _binds(self):
         return [*super()._binds(), f"--bind={self.store}:/var/lib/containers/storage", f"--bind-ro={places.tree()}:/opt/tree",
                 f"--bind-ro={places.LAB}/images:/opt/images"]
+
+
+class BareHost(Host):
+    """A fresh Debian server: sshd, apt, the way to a mirror, and the operator's key. Nothing that a cluster needs.
+
+    The shared images are those that `is_shared` says of their name: no image of a registry can be pulled here.
+    """
+
+    def __init__(self, name, images, is_shared, operator_key):
+        super().__init__(name, images)
+        self._is_shared = is_shared
+        self._operator_key = operator_key
+
+    @property
+    def public_key(self):
+        """The key that the host's sshd shows."""
+        return (self.directory / "upper/etc/ssh/ssh_host_ed25519_key.pub").read_text().strip()
+
+    def _tree(self):
+        return places.bare_tree() / "host"
+
+    def _prepare(self):
+        is_first = not self.directory.exists()
+        super()._prepare()
+        if not is_first:
+            return
+        upper = self.directory / "upper"
+        for part in ["etc/ssh", "etc/apt/apt.conf.d", "root/.ssh"]:
+            (upper / part).mkdir(parents=True)
+        (upper / "root").chmod(0o700)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.name, "-f", upper / "etc/ssh/ssh_host_ed25519_key"], check=True)
+        (upper / "root/.ssh/authorized_keys").write_text(self._operator_key + "\n")
+        (upper / "etc/apt/apt.conf.d/90proxy").write_text(f'Acquire::http::Proxy "{mirror.PROXY}";\nAcquire::https::Proxy "{mirror.PROXY}";\n')
+        (upper / "etc/systemd/system.conf.d/proxy.conf").write_text(f"[Manager]\nDefaultEnvironment=http_proxy={mirror.PROXY} https_proxy={mirror.PROXY}\n")
+        shared = [image for image in json.loads((self.images / _LIST).read_text()) if any(map(self._is_shared, image.get("names") or []))]
+        (self.directory / "images.json").write_text(json.dumps(shared))
+
+    def _binds(self):
+        return [*super()._binds(), f"--bind-ro={self.directory}/images.json:/var/lib/lab-images/{_LIST}"]

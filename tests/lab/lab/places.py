@@ -19,10 +19,19 @@ CACHE = _CACHE / "lab"
 RUN = CACHE / f"run-{NAME}"
 
 
-@functools.cache
 def tree():
     """The directory of `make-tree`: `host` and `base.tar`. Made where it is missing."""
-    made = subprocess.run([LAB / "make-tree"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    return _made_by("make-tree")
+
+
+def bare_tree():
+    """The directory of `make-bare`: `host`. Made where it is missing."""
+    return _made_by("make-bare")
+
+
+@functools.cache
+def _made_by(script):
+    made = subprocess.run([LAB / script], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     if made.startswith("SKIPPED"):
         raise SystemExit(made)
     return pathlib.Path(made)

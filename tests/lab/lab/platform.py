@@ -24,6 +24,7 @@ class Platform:
         self.passwords = {name: description.password_of(name) for name in self.description["secrets"]}
         self.hosts = {name: Host(name, images.store()) for name in self.description["hosts"]}
         self.measured = []
+        self.is_full = False
 
     # ------------------------------------------------------------------------------------ what a scenario says
 
@@ -65,7 +66,7 @@ class Platform:
         """Writes the description and renders it."""
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "cluster.json").write_text(json.dumps(self.description, indent=2) + "\n")
-        return self.operate(_cops_gen(), "render", "--out", "out")
+        return self.operate(cops_gen(), "render", "--out", "out")
 
     def certify(self, *arguments):
         """Issues what certificates are due."""
@@ -242,7 +243,7 @@ class Platform:
                     (directory / f"{host.name}-{name}").write_text(answer.stdout + answer.stderr)
 
 
-def _cops_gen():
+def cops_gen():
     """The program under test, built."""
     subprocess.run(["cargo", "build", "--quiet", "--locked"], cwd=places.ROOT, check=True)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", places.ROOT / "target"))

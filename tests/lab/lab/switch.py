@@ -1,5 +1,9 @@
 """The hosts' network: a switch in a namespace of its own, so that nothing reaches this machine's network."""
 
+import concurrent.futures
+import ctypes
+import os
+import socket
 import subprocess
 import threading
 
@@ -8,6 +12,8 @@ from . import places
 ADDRESS = "10.77.0.1"
 _NAMESPACE = f"{places.NAME}-switch"
 _making = threading.Lock()
+# As <linux/sched.h> has it.
+_CLONE_NEWNET = 0x40000000
 
 
 def address_of(host):
@@ -73,6 +79,21 @@ def set_link(host, is_up):
 def run(argv, **options):
     """Starts a program beside the switch, where an attacker outside the hosts would sit."""
     return subprocess.Popen(["ip", "netns", "exec", _NAMESPACE, *argv], **options)
+
+
+def listen(port):
+    """A listening socket on the switch's address. Whoever accepts from it stays on this machine's network."""
+    up()
+
+    # A network namespace is a thread's own, and a socket stays in the one that it was made in.
+    def make():
+        with open(f"/run/netns/{_NAMESPACE}", "rb") as namespace:
+            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        return socket.create_server((ADDRESS, port))
+
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(make).result()
 
 
 def down():

@@ -1,3 +1,7 @@
-"""The scenarios, in the order in which a whole run takes them. Each is a file here with a function `run(lab)`, and leaves the cluster healthy."""
+"""The scenarios, in the order in which a whole run takes them. Each is a file here with a function `run(lab)`, and leaves the cluster healthy.
 
-ORDER = ["fresh", "ugly-values", "identity", "proxies", "power-cut", "reboot", "partition", "etcd", "etcd-members", "change", "certificates", "secrets"]
+Scenarios share the hosts of `lab.platform.Platform`. A module that has a `Platform` of its own gets that one's hosts instead.
+"""
+
+ORDER = ["fresh", "ugly-values", "identity", "proxies", "power-cut", "reboot", "partition", "etcd", "etcd-members", "change", "certificates", "secrets",
+         "first-cluster", "no-mirror"]

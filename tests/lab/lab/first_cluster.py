@@ -1,0 +1,127 @@
+"""A first cluster, made as docs/first-cluster.md says: every command as it is printed there, on three bare Debian hosts."""
+
+import json
+import re
+import shlex
+import subprocess
+import time
+
+from . import description, images, page, places, switch
+from .host import BareHost
+from .mirror import Relay
+from .platform import Platform, cops_gen, take_down
+
+_OPERATOR = places.RUN / "operator"
+# What the operator's own machine is: a home with a key of ssh, a name for git, and a shell that is still where the command before left it.
+_SHELL = """\
+mount --bind "$HOME/ssh_config" /etc/ssh/ssh_config
+cd "$(cat "$HOME/place")"
+trap 'pwd >"$HOME/place"' EXIT
+eval "$1"
+"""
+_SSH_CONFIG = """\
+Host {name}
+    HostName {address}
+    IdentityFile {home}/key
+    IdentitiesOnly yes
+    UserKnownHostsFile {home}/known_hosts
+    HostKeyAlias {name}
+    BatchMode yes
+"""
+# The heading of what can be looked at when the cluster is there.
+LOOKING = "6. Looking"
+
+
+class FirstCluster(Platform):
+    """Three bare hosts on which the page is followed; `relay` is their way to the Debian mirror."""
+
+    def __init__(self):
+        super().__init__()
+        self.directory = _OPERATOR / "mycluster"
+        self.relay = None
+
+    def bring_up(self):
+        take_down()
+        self._settle()
+        self.relay = Relay()
+        start = time.monotonic()
+        self.everywhere(BareHost.boot)
+        states = self.everywhere(BareHost.wait)
+        self.expect(set(states.values()) == {"running"}, lambda: f"hosts did not boot whole: {states}")
+        (_OPERATOR / "known_hosts").write_text("".join(f"{name} {host.public_key}\n" for name, host in self.hosts.items()))
+        self.measure("three bare hosts booted", time.monotonic() - start, "s")
+        self.follow(lambda command: command.heading != LOOKING)
+        self.measure("the page's commands, to the end of `activate`", time.monotonic() - start, "s")
+        self.wait_until("the first write", lambda: self.sql("db3", "select 1") == "1", 120)
+        self.wait_healthy()
+        self.measure("bare hosts to a healthy cluster", time.monotonic() - start, "s")
+
+    def _settle(self):
+        """Makes the operator's place, and the hosts that know its key."""
+        (_OPERATOR / "bin").mkdir(parents=True)
+        for name, program in [("cops-gen", cops_gen()), ("nebula-cert", places.tree() / "host/usr/bin/nebula-cert")]:
+            (_OPERATOR / "bin" / name).symlink_to(program)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", _OPERATOR / "key"], check=True)
+        (_OPERATOR / ".gitconfig").write_text("[user]\n\tname = Operator\n\temail = operator@example.internal\n")
+        (_OPERATOR / "place").write_text(f"{_OPERATOR}\n")
+        config = [_SSH_CONFIG.format(name=name, address=switch.address_of(name), home=_OPERATOR) for name in self.hosts]
+        (_OPERATOR / "ssh_config").write_text("".join(config))
+        key = (_OPERATOR / "key.pub").read_text().strip()
+        # One host has no image but what registries have, so that it builds; with --full none has.
+        builders = set(self.hosts) if self.is_full else {"db3"}
+        self.hosts = {name: BareHost(name, images.store(), _is_pulled if name in builders else _is_there, key) for name in self.hosts}
+
+    def follow(self, is_wanted):
+        """Runs the commands of the page that are wanted, each as it is printed; each but the editor's. Measures the slow ones."""
+        for command in filter(is_wanted, page.commands()):
+            start = time.monotonic()
+            if command.text == page.EDIT:
+                self._edit()
+            elif command.is_on_hosts:
+                said = self.everywhere(lambda host, command=command: self.type(f"ssh root@{host.name} {shlex.quote(command.text)}", command))
+                if command.heading == LOOKING:
+                    self.expect(all(said.values()), lambda command=command, said=said: f"`{command.text}` showed nothing: {said}")
+            else:
+                said = self.type(command.text, command)
+                if command.text.endswith("wait"):
+                    self.expect(said.splitlines().count("Done.") == len(self.hosts), lambda said=said: f"not every activate was done:\n{said}")
+            if time.monotonic() - start > 5:
+                self.measure(f"`{command.text.splitlines()[0]}`", time.monotonic() - start, "s")
+
+    def builds(self, host):
+        """The build units of a host: whether each has built anything since the host booted."""
+        units = self.hosts[host].output("systemctl", "show", "--property", "Id,ExecMainStartTimestampMonotonic", "*-build.service").split("\n\n")
+        fields = [dict(line.split("=", 1) for line in unit.splitlines()) for unit in units]
+        return {unit["Id"]: unit["ExecMainStartTimestampMonotonic"] != "0" for unit in fields}
+
+    def type(self, text, command):
+        """Runs one command where the operator works, and returns what it said."""
+        shell = switch.run(["bash", "-e", "-o", "pipefail", "-c", _SHELL, "bash", text], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, env={"HOME": str(_OPERATOR), "PATH": f"{_OPERATOR}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"})
+        said, _ = shell.communicate(timeout=1800)
+        self.expect(shell.returncode == 0, f"{page.PAGE.name}, {command.heading}: this command ended with {shell.returncode}:\n{text}\n{said[-3000:]}")
+        return said
+
+    def _edit(self):
+        """What the page says to change in the description: addresses, sources, and one's own pods."""
+        file = self.directory / "cluster.json"
+        self.description = json.loads(file.read_text())
+        for name, host in self.description["hosts"].items():
+            host["address"] = switch.address_of(name)
+        self.description["secrets"] = {name: {"source": f"/etc/secrets/{name}"} for name in self.description["secrets"]}
+        self.description["pods"] = {f"client-{name}": description.client(name, _built_image()) for name in self.hosts}
+        file.write_text(json.dumps(self.description, indent=2) + "\n")
+
+
+def _is_there(_):
+    return True
+
+
+def _is_pulled(name):
+    return not name.startswith("localhost/")
+
+
+def _built_image():
+    """The image that every host builds and that has psql and psycopg2: there is no other way to one on a host that can pull nothing."""
+    unit = places.ROOT / "out/hosts/db1/rootfs/etc/containers/systemd/patroni-17.build"
+    return re.search(r"^ImageTag=(.*)$", unit.read_text(), re.MULTILINE).group(1)
