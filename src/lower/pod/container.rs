@@ -53,9 +53,7 @@ pub(super) fn unit(
     common::push_image(&mut unit, image);
     push_program(&mut unit, entrypoint, command, *user);
     push_environment(&mut unit, environment, environment_files);
-    for (secret, target) in secrets {
-        push_secret(&mut unit, secret, target);
-    }
+    push_secrets(&mut unit, secrets);
     push_mounts(&mut unit, config, volumes, tmpfs);
     push_privileges(&mut unit, *drops_capabilities, capabilities, devices);
     for (parameter, value) in sysctls {
@@ -63,7 +61,9 @@ pub(super) fn unit(
     }
     push_switches(&mut unit, *is_read_only, *runs_init);
     push_health(&mut unit, health.as_ref());
-    unit.push(ContainerKey::LogDriver, "journald");
+    // Podman would hand a container the proxy that the host goes out by, and etcd would look for its peers there.
+    unit.push(ContainerKey::PodmanArgs, "--http-proxy=false")
+        .push(ContainerKey::LogDriver, "journald");
     if let Some(signal) = stop_signal {
         unit.push(ContainerKey::StopSignal, signal);
     }
@@ -125,21 +125,23 @@ fn push_privileges(
     }
 }
 
-fn push_secret(unit: &mut Unit, secret: &str, target: &SecretTarget) {
-    let value = match target {
-        SecretTarget::Env(variable) => secret_env(secret, variable),
-        SecretTarget::Mount {
-            path,
-            uid,
-            gid,
-            mode,
-        } => {
-            // Permission bits fit: resolve has refused more than four octal digits.
-            let mode = u16::try_from(*mode & 0o7777).unwrap_or(0o400);
-            secret_mount(secret, path, (*uid, *gid), mode)
-        }
-    };
-    unit.push(ContainerKey::Secret, value);
+fn push_secrets(unit: &mut Unit, secrets: &[(String, SecretTarget)]) {
+    for (secret, target) in secrets {
+        let value = match target {
+            SecretTarget::Env(variable) => secret_env(secret, variable),
+            SecretTarget::Mount {
+                path,
+                uid,
+                gid,
+                mode,
+            } => {
+                // Permission bits fit: resolve has refused more than four octal digits.
+                let mode = u16::try_from(*mode & 0o7777).unwrap_or(0o400);
+                secret_mount(secret, path, (*uid, *gid), mode)
+            }
+        };
+        unit.push(ContainerKey::Secret, value);
+    }
 }
 
 fn push_mounts(

@@ -200,12 +200,13 @@ def stop_timeout(seconds):
     return ("--stop-timeout", str(seconds))
 
 
-# Every container logs to the journal; one of a pulled image pulls it when it is missing.
-PULLED = [("--log-driver", "journald"), ("--pull", "missing")]
-BUILT = [("--log-driver", "journald"), ("--pull", "never")]
+# Every container logs to the journal; one of a pulled image pulls it when it is missing. Those beside Nebula don't get the host's proxy.
+LOGGED, MISSING = ("--log-driver", "journald"), ("--pull", "missing")
+PULLED = [LOGGED, ("--http-proxy", "false"), MISSING]
+BUILT = [LOGGED, ("--http-proxy", "false"), ("--pull", "never")]
 CONFINED = [("--cap-drop", "all"), ("--security-opt", "no-new-privileges"), ("--read-only", None)]
 SIDECAR = [
-    *PULLED, user(NEBULA_UID), ("--cap-drop", "all"), ("--cap-add", "net_admin"), ("--device", "/dev/net/tun"), ("--read-only", None), stop_timeout(10),
+    LOGGED, MISSING, user(NEBULA_UID), ("--cap-drop", "all"), ("--cap-add", "net_admin"), ("--device", "/dev/net/tun"), ("--read-only", None), stop_timeout(10),
 ]
 
 
