@@ -94,10 +94,9 @@ class FirstCluster(Platform):
             self.expect("activate" not in command.text or done == len(self.hosts), f"`{command.text}`: {done} were done\n{said}")
 
     def builds(self, host):
-        """The build units of a host: whether each has built anything since the host booted."""
-        units = self.hosts[host].output("systemctl", "show", "--property", "Id,ExecMainStartTimestampMonotonic", "*-build.service").split("\n\n")
-        fields = [dict(line.split("=", 1) for line in unit.splitlines()) for unit in units]
-        return {unit["Id"]: unit["ExecMainStartTimestampMonotonic"] != "0" for unit in fields}
+        """The images that a host's build units began to build since it booted, as their journals have it."""
+        show = 'for file in /etc/containers/systemd/*.build; do journalctl --boot --quiet --output=cat --unit="$(basename "$file" .build)-build.service"; done'
+        return [line for line in self.hosts[host].output("sh", "-c", show).splitlines() if line.startswith("STEP 1/")]
 
     def type(self, command, text):
         """Runs a text where the operator works, and returns what it said."""

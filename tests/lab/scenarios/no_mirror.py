@@ -7,12 +7,12 @@ from lab.host import Host
 
 
 def run(lab):
-    lab.expect(any(lab.builds("db3").values()), "db3 had built nothing, so nothing would show")
+    lab.expect(lab.builds("db3"), "db3 had built nothing, so nothing would show")
     images = lab.everywhere(_images)
     lab.sql("db1", "create table kept (host text); insert into kept values ('db1')")
     lab.relay.close()
     answer = lab.hosts["db3"].run("apt-get", "update", check=False).stderr
-    lab.expect("Connection refused" in answer, f"the mirror is still there: {answer}")
+    lab.expect("Unable to connect" in answer, f"the mirror is still there: {answer}")
 
     lab.everywhere(Host.cut_power)
     start = time.monotonic()
@@ -27,7 +27,7 @@ def run(lab):
     lab.expect(kept == "4", f"{kept} rows, not one of before the cut and three of after it")
     for host in lab.hosts:
         lab.wait_whole(host)
-        lab.expect(not any(lab.builds(host).values()), f"{host} built anew: {lab.builds(host)}")
+        lab.expect(not lab.builds(host), f"{host} built anew: {lab.builds(host)}")
     lab.expect(lab.everywhere(_images) == images, "the images are not the same")
 
 
