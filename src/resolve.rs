@@ -75,8 +75,8 @@ pub fn resolve(input: Input<'_>) -> Resolved {
     let lock = allocate::allocate(&mut resolver, input.lock);
     network::resolve_lighthouses(&mut resolver);
     firewall::resolve(&mut resolver);
-    let units = units::check(&mut resolver);
-    overrides::resolve(&mut resolver, &units);
+    units::check(&mut resolver);
+    overrides::resolve(&mut resolver);
     warning::check(&mut resolver);
     resolver.finish(lock)
 }

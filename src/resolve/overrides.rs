@@ -1,7 +1,6 @@
 //! Drop-ins that the user adds to generated units.
 
-use super::units::Units;
-use super::{Resolver, shown};
+use super::{Resolver, shown, units};
 use crate::description::OverrideValue;
 use crate::format::unit::{PodmanVersion, Section, can_carry_written, known_keys, known_since};
 use crate::model::{HostId, Override};
@@ -11,8 +10,12 @@ use crate::report::{Code, Diagnostic};
 /// Nebula's own user: what runs as it may pass the egress lock.
 const NEBULA_UID: &str = "4242";
 
-pub(super) fn resolve(resolver: &mut Resolver<'_>, units: &Units) {
+pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     let description = resolver.description;
+    if description.overrides.is_empty() {
+        return;
+    }
+    let units = units::all(resolver);
     let overrides = At::ROOT.key("overrides");
     for (file, sections) in &description.overrides {
         let at = overrides.key(file);

@@ -19,41 +19,41 @@ const HOST_UNITS: [&str; 4] = [
 /// Hosts by the unit files that they have.
 pub(super) type Units = BTreeMap<String, Vec<HostId>>;
 
-/// Reports unit files of one host that would share a name, as files or as services. Returns
-/// every unit file with its hosts.
-pub(super) fn check(resolver: &mut Resolver<'_>) -> Units {
-    let mut units = Units::new();
-    let mut claims: Vec<(HostId, String, Option<Pointer>)> = Vec::new();
-    for index in 0..resolver.model.endpoints.len() {
-        let id = EndpointId(index);
-        let host = resolver.model[id].host;
-        let Some(place) = resolver.endpoints.get(index) else {
-            continue;
-        };
-        let pointer = place.pointer.clone();
-        for (file, pointer) in files(resolver, id, &pointer) {
-            claims.push((host, service(&file), Some(pointer)));
-            units.entry(file).or_default().push(host);
-        }
+/// Reports unit files of one host that would share a name, as files or as services.
+pub(super) fn check(resolver: &mut Resolver<'_>) {
+    for endpoints in by_host(resolver).chunk_by(|(host, _), (other, _)| host == other) {
+        check_host(resolver, endpoints);
     }
-    for index in 0..resolver.model.hosts.len() {
-        for file in HOST_UNITS {
-            claims.push((HostId(index), service(file), None));
-            units
-                .entry(file.to_owned())
-                .or_default()
-                .push(HostId(index));
-        }
+}
+
+fn by_host(resolver: &Resolver<'_>) -> Vec<(HostId, EndpointId)> {
+    let endpoints = resolver.model.endpoints.iter().enumerate();
+    let mut places: Vec<(HostId, EndpointId)> = endpoints
+        .map(|(index, endpoint)| (endpoint.host, EndpointId(index)))
+        .collect();
+    places.sort_unstable();
+    places
+}
+
+/// Reports the clashes of one host, so that the names of only one are in memory.
+fn check_host(resolver: &mut Resolver<'_>, endpoints: &[(HostId, EndpointId)]) {
+    let mut claims: Vec<(String, Option<Pointer>)> = HOST_UNITS
+        .iter()
+        .map(|file| (service(file), None))
+        .collect();
+    for (_, id) in endpoints {
+        let files = files(resolver, *id).into_iter();
+        claims.extend(files.map(|(file, pointer)| (service(&file), Some(pointer))));
     }
-    claims.sort();
+    claims.sort_unstable();
     for pair in claims.windows(2) {
-        let [(host, name, first), (other_host, other_name, second)] = pair else {
+        let [(name, first), (other_name, second)] = pair else {
             continue;
         };
-        if (host, name) != (other_host, other_name) {
+        let (true, Some(second), Some((host, _))) = (name == other_name, second, endpoints.first())
+        else {
             continue;
-        }
-        let Some(second) = second else { continue };
+        };
         let host = resolver.model[*host].name.clone();
         let message = format!("host `{host}` would have two units named `{name}`");
         let diagnostic = Diagnostic::at_pointer(Code::UnitCollision, second.clone(), message);
@@ -65,22 +65,37 @@ pub(super) fn check(resolver: &mut Resolver<'_>) -> Units {
         };
         resolver.report.push(diagnostic);
     }
+}
+
+/// Returns every unit file with its hosts.
+pub(super) fn all(resolver: &Resolver<'_>) -> Units {
+    let mut units = Units::new();
+    for (index, endpoint) in resolver.model.endpoints.iter().enumerate() {
+        for (file, _) in files(resolver, EndpointId(index)) {
+            units.entry(file).or_default().push(endpoint.host);
+        }
+    }
+    for file in HOST_UNITS {
+        let hosts = (0..resolver.model.hosts.len()).map(HostId);
+        units.entry(file.to_owned()).or_default().extend(hosts);
+    }
     units
 }
 
 /// Returns the unit files of one endpoint, each with the place it comes from.
-fn files(resolver: &Resolver<'_>, id: EndpointId, pointer: &Pointer) -> Vec<(String, Pointer)> {
-    let endpoint = &resolver.model[id];
-    let name = &endpoint.name;
-    let kind = resolver.endpoints.get(id.0).map(|place| place.kind);
-    if kind == Some(Kind::Host) {
+fn files(resolver: &Resolver<'_>, id: EndpointId) -> Vec<(String, Pointer)> {
+    let Some(place) = resolver.endpoints.get(id.0) else {
+        return Vec::new();
+    };
+    let (name, pointer) = (&resolver.model[id].name, &place.pointer);
+    if place.kind == Kind::Host {
         return vec![(format!("{name}.container"), pointer.clone())];
     }
     let mut files = vec![
         (format!("{name}.pod"), pointer.clone()),
         (format!("{name}-nebula.container"), pointer.clone()),
     ];
-    if kind == Some(Kind::User) {
+    if place.kind == Kind::User {
         let containers = At::ROOT.key("pods");
         let place = containers.key(name);
         let place = place.key("containers");
