@@ -44,8 +44,8 @@ use names::{Names, Section};
 pub struct Resolved {
     /// The model; none when there are errors.
     pub model: Option<Model>,
-    /// The lock, with the entries that were missing.
-    pub lock: Lock,
+    /// The lock with the entries that were missing, where any were.
+    pub lock: Option<Lock>,
     /// What is wrong, and what is worth a warning.
     pub report: Report,
 }
@@ -134,7 +134,7 @@ impl<'d> Resolver<'d> {
         }
     }
 
-    fn finish(self, lock: Lock) -> Resolved {
+    fn finish(self, lock: Option<Lock>) -> Resolved {
         let is_whole = self.failed.is_empty() && !self.report.has_errors();
         Resolved {
             model: is_whole.then_some(self.model),

@@ -24,8 +24,8 @@ pub(crate) struct Loaded {
     pub(crate) lock_path: PathBuf,
     /// The lock as it was on disk.
     pub(crate) old_lock: Option<Lock>,
-    /// The lock with the entries that were missing.
-    pub(crate) lock: Lock,
+    /// What the lock file is to hold, where that is something else.
+    pub(crate) new_lock: Option<Lock>,
     /// The description's text.
     pub(crate) source: Source,
     /// What is wrong and what is worth a warning.
@@ -39,7 +39,8 @@ pub(crate) fn load(input: &Input, options: Options, terminal: Terminal) -> Resul
     let old_lock = read_lock(&lock_path, options, terminal)?;
     let decoded: Decoded<Description> = decode(&source);
     let mut report = decoded.report.clone();
-    let mut lock = old_lock.clone().unwrap_or_default();
+    let empty = Lock::default();
+    let mut new_lock = None;
     let mut model = None;
     if let Some(description) = &decoded.value {
         check_version(&mut report, description.version);
@@ -47,14 +48,19 @@ pub(crate) fn load(input: &Input, options: Options, terminal: Terminal) -> Resul
             description,
             source: &source,
             failed: &decoded.failed,
-            lock: &lock,
+            lock: old_lock.as_ref().unwrap_or(&empty),
         });
         report.extend(decoded.settle(resolved.report));
-        lock = resolved.lock;
+        new_lock = resolved.lock;
         model = resolved.model;
     }
-    if input.locked && !report.has_errors() {
-        check_locked(&mut report, (&lock_path, old_lock.as_ref()), &lock);
+    // A lock file is written even if it has nothing to keep.
+    let new_lock = new_lock.or_else(|| old_lock.is_none().then_some(empty));
+    if let Some(lock) = new_lock
+        .as_ref()
+        .filter(|_| input.locked && !report.has_errors())
+    {
+        check_locked(&mut report, (&lock_path, old_lock.as_ref()), lock);
     }
     if options.deny_warnings {
         report.deny_warnings();
@@ -64,7 +70,7 @@ pub(crate) fn load(input: &Input, options: Options, terminal: Terminal) -> Resul
         model,
         lock_path,
         old_lock,
-        lock,
+        new_lock,
         source,
         report,
     })
@@ -126,7 +132,6 @@ fn check_locked(report: &mut Report, (path, old): (&Path, Option<&Lock>), lock: 
     let name = path.file_name().unwrap_or_default().display();
     let message = match old {
         None => format!("the lock file `{name}` is missing"),
-        Some(old) if old == lock => return,
         Some(old) => {
             let changes = old.changes(lock);
             let few = changes

@@ -122,7 +122,7 @@ where
         Err(failures) => return Said::Failed(failures),
     };
     let mut lines = Vec::new();
-    if loaded.old_lock.as_ref() != Some(&loaded.lock) {
+    if loaded.new_lock.is_some() {
         lines.push(format!("changed {}", loaded.lock_path.display()));
     }
     lines.extend(differences.iter().map(ToString::to_string));
@@ -142,9 +142,8 @@ where
         Err(failures) => return Said::Failed(failures),
     };
     // The lock comes first: no file may use an address that isn't kept.
-    if loaded.old_lock.as_ref() != Some(&loaded.lock)
-        && let Err(failure) =
-            write::replace_file(&loaded.lock_path, loaded.lock.to_text().as_bytes())
+    if let Some(lock) = &loaded.new_lock
+        && let Err(failure) = write::replace_file(&loaded.lock_path, lock.to_text().as_bytes())
     {
         return Said::Failed(vec![failure]);
     }

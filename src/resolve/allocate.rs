@@ -25,12 +25,11 @@ struct Taken {
 }
 
 /// Gives every endpoint its address and ports: what the description says, else what the lock
-/// keeps, else the lowest free value. Returns the lock with the new entries.
-pub(super) fn allocate(resolver: &mut Resolver<'_>, lock: &Lock) -> Lock {
+/// keeps, else the lowest free value. Returns the lock with the new entries, where there are any.
+pub(super) fn allocate(resolver: &mut Resolver<'_>, lock: &Lock) -> Option<Lock> {
     resolver.check_hostnames();
     let mut taken = Taken::default();
     keep_locked(resolver, lock, &mut taken);
-    let mut newer = lock.clone();
     let order: Vec<EndpointId> = (0..resolver.model.endpoints.len())
         .map(EndpointId)
         .collect();
@@ -41,8 +40,9 @@ pub(super) fn allocate(resolver: &mut Resolver<'_>, lock: &Lock) -> Lock {
     for id in &order {
         place_rest(resolver, &mut taken, *id);
     }
+    let mut newer = None;
     for id in order {
-        record(resolver, &mut newer, id);
+        record(resolver, (lock, &mut newer), id);
     }
     newer
 }
@@ -319,13 +319,35 @@ fn free_bridge_address(
     None
 }
 
-fn record(resolver: &Resolver<'_>, lock: &mut Lock, id: EndpointId) {
+/// Notes what an endpoint was given, in a copy of the lock that is made for the first difference.
+fn record(resolver: &Resolver<'_>, (lock, newer): (&Lock, &mut Option<Lock>), id: EndpointId) {
     let endpoint = &resolver.model[id];
-    let network = resolver.model[endpoint.network].name.clone();
-    lock.networks.entry(network).or_default().insert(
+    let network = &resolver.model[endpoint.network].name;
+    let host = &resolver.model[endpoint.host].name;
+    let is_kept = |entry: &LockEntry| {
+        let LockEntry {
+            host: old_host,
+            address,
+            port,
+            bridge_address,
+        } = entry;
+        old_host == host
+            && *address == endpoint.address
+            && *port == endpoint.port
+            && *bridge_address == endpoint.bridge_address
+    };
+    let known = newer.as_ref().unwrap_or(lock);
+    if known
+        .entry(network, &endpoint.hostname)
+        .is_some_and(is_kept)
+    {
+        return;
+    }
+    let newer = newer.get_or_insert_with(|| lock.clone());
+    newer.networks.entry(network.clone()).or_default().insert(
         endpoint.hostname.clone(),
         LockEntry {
-            host: resolver.model[endpoint.host].name.clone(),
+            host: host.clone(),
             address: endpoint.address,
             port: endpoint.port,
             bridge_address: endpoint.bridge_address,

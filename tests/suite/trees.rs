@@ -156,7 +156,7 @@ pub(crate) fn render(text: &str, lock: &Lock) -> Rendered {
         lock,
     });
     rendered.report.extend(decoded.settle(resolved.report));
-    rendered.lock = resolved.lock;
+    rendered.lock = resolved.lock.unwrap_or_else(|| lock.clone());
     let model = resolved.model.filter(|_| !rendered.report.has_errors());
     rendered.bundles = model.map(|model| {
         let plan = plan(&model);
