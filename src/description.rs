@@ -46,7 +46,7 @@ pub struct Description {
     /// Nebula overlay networks, by name.
     pub networks: UniqueMap<Network>,
     /// The machines, by name.
-    pub hosts: UniqueMap<Host>,
+    pub hosts: UniqueMap<Box<Host>>,
     /// References to secret values that lie on the hosts, by name.
     #[serde(default)]
     pub secrets: UniqueMap<Secret>,
@@ -55,13 +55,13 @@ pub struct Description {
     pub etcd_clusters: UniqueMap<EtcdCluster>,
     /// Patroni clusters, by name. The name is Patroni's scope and Barman's server name.
     #[serde(default)]
-    pub patroni_clusters: UniqueMap<PatroniCluster>,
+    pub patroni_clusters: UniqueMap<Box<PatroniCluster>>,
     /// Barman servers, by name.
     #[serde(default)]
     pub barman_servers: UniqueMap<BarmanServer>,
     /// Pods of your own, by name.
     #[serde(default)]
-    pub pods: UniqueMap<Pod>,
+    pub pods: UniqueMap<Box<Pod>>,
     /// Drop-ins by unit file, section and key: the escape hatch for what this format doesn't know.
     #[serde(default)]
     pub overrides: Overrides,

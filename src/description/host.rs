@@ -31,7 +31,7 @@ pub struct Host {
     pub arch: Arch,
     /// Endpoints of the host itself, by network: its own place on the overlay.
     #[serde(default)]
-    pub endpoints: UniqueMap<HostEndpoint>,
+    pub endpoints: UniqueMap<Box<HostEndpoint>>,
 }
 
 /// A processor architecture, in Debian's spelling.

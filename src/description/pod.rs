@@ -37,7 +37,7 @@ pub struct Pod {
     #[serde(default)]
     pub egress: Vec<EgressRule>,
     /// The containers, by name.
-    pub containers: UniqueMap<Container>,
+    pub containers: UniqueMap<Box<Container>>,
 }
 
 /// Nebula firewall rules. Everything that no rule allows is dropped.

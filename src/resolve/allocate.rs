@@ -28,6 +28,9 @@ struct Taken {
 /// keeps, else the lowest free value. Returns the lock with the new entries, where there are any.
 pub(super) fn allocate(resolver: &mut Resolver<'_>, lock: &Lock) -> Option<Lock> {
     resolver.check_hostnames();
+    // All are claimed: what grew by doubling gives the rest back.
+    resolver.model.endpoints.shrink_to_fit();
+    resolver.endpoints.shrink_to_fit();
     let mut taken = Taken::default();
     keep_locked(resolver, lock, &mut taken);
     let order: Vec<EndpointId> = (0..resolver.model.endpoints.len())
