@@ -50,7 +50,7 @@ pub fn lower(plan: &HostPlan) -> Bundle {
     for endpoint in endpoints {
         nebula::lower_host_endpoint(&mut output, plan, endpoint);
     }
-    for (pod, part) in &parts {
+    for (pod, part) in parts {
         pod::lower(&mut output, plan, (pod, part));
     }
     overrides::lower(&mut output, overrides);

@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn nothing_is_escaped_as_html() {
         let values = serde_json::json!({
-            "about": "<&\"'>", "sections": [{"heading": "Unit", "lines": ["Description=<&\"'>"]}]
+            "about": "<&\"'>", "sections": [{"heading": "Unit", "lines": "Description=<&\"'>"}]
         });
         let text = render(Template::QuadletUnit, &values);
         assert!(text.contains("Description=<&\"'>\n"), "{text}");

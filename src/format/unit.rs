@@ -38,7 +38,8 @@ pub use value::{assign, secret_env, secret_mount, volume};
 /// A unit file, or a drop-in of one: sections in a fixed order, keys in the order in which they were pushed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unit {
-    lines: BTreeMap<Section, Vec<String>>,
+    /// The lines of each section, with a newline between two.
+    sections: BTreeMap<Section, String>,
     stand_ins: BTreeSet<StandIn>,
 }
 
@@ -85,21 +86,21 @@ impl Unit {
 
     /// Says whether nothing was pushed.
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.sections.is_empty()
     }
 
     /// Renders the file; its first line says what it is `about`, as in "The pod of etcd member db1".
     pub fn render(&self, about: impl Display) -> String {
-        let mut unit = self.clone();
+        let mut unit = Cow::Borrowed(self);
         for stand_in in &self.stand_ins {
-            unit.push(
+            unit.to_mut().push(
                 ServiceKey::Environment,
                 assign(stand_in.variable(), stand_in.text()),
             );
         }
         let sections = unit
-            .lines
-            .into_iter()
+            .sections
+            .iter()
             .map(|(section, lines)| RenderedSection {
                 heading: section.heading(),
                 lines,
@@ -129,8 +130,11 @@ impl Unit {
     }
 
     fn line(&mut self, section: Section, key: &str, value: &str) -> &mut Self {
-        let line = [key, "=", &one_line(value)].concat();
-        self.lines.entry(section).or_default().push(line);
+        let lines = self.sections.entry(section).or_default();
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
+        lines.extend([key, "=", &one_line(value)]);
         self
     }
 }
@@ -148,13 +152,14 @@ fn one_line(value: &str) -> Cow<'_, str> {
 }
 
 #[derive(Serialize)]
-struct RenderedUnit {
+struct RenderedUnit<'u> {
     about: Line,
-    sections: Vec<RenderedSection>,
+    sections: Vec<RenderedSection<'u>>,
 }
 
 #[derive(Serialize)]
-struct RenderedSection {
+struct RenderedSection<'u> {
     heading: &'static str,
-    lines: Vec<String>,
+    /// All lines as one text, which no value can break: a template's loop costs as much as what it prints.
+    lines: &'u str,
 }

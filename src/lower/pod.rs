@@ -25,11 +25,11 @@ pub(super) fn part(host: &HostPlan, pod: &PodPlan) -> Part {
 }
 
 /// Adds the pod, its Nebula sidecar and its egress lock, its containers and their files.
-pub(super) fn lower(output: &mut Output, host: &HostPlan, (pod, part): (&PodPlan, &Part)) {
-    for (place, file) in &part.files {
-        output.place(place, file.clone());
+pub(super) fn lower(output: &mut Output, host: &HostPlan, (pod, mut part): (&PodPlan, Part)) {
+    for (place, file) in std::mem::take(&mut part.files) {
+        output.place(&place, file);
     }
-    lower_pod(output, host, (pod, part));
+    lower_pod(output, host, (pod, &part));
     nebula::lower_sidecar(output, host, pod);
     for container in &part.containers {
         lower_container(output, host, (pod, container));

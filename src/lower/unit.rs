@@ -1,6 +1,8 @@
 //! Writes what all container units have in common.
 
-use crate::format::unit::{ContainerKey, Key, ServiceKey, Unit, UnitKey};
+use std::sync::LazyLock;
+
+use crate::format::unit::{ContainerKey, Key, PodmanVersion, ServiceKey, Unit, UnitKey};
 use crate::plan::HostPlan;
 
 use super::host;
@@ -36,9 +38,9 @@ pub(super) fn push_image(unit: &mut Unit, image: &Image) {
 
 /// Says how a container reads its config again, in the way that the host's Podman knows.
 pub(super) fn push_reload(unit: &mut Unit, host: &HostPlan, container: &str, reload: &Reload) {
+    static SINCE: LazyLock<PodmanVersion> = LazyLock::new(|| ContainerKey::ReloadSignal.since());
     let Reload::Signal(signal) = reload;
-    let since = ContainerKey::ReloadSignal.since();
-    if (host.podman_version.major, host.podman_version.minor) >= (since.0, since.1) {
+    if (host.podman_version.major, host.podman_version.minor) >= (SINCE.0, SINCE.1) {
         unit.push(ContainerKey::ReloadSignal, signal);
     } else {
         let words = [

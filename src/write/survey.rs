@@ -188,16 +188,16 @@ pub(crate) fn walk(root: &Path) -> Result<Option<Present>, Failure> {
         }
     }
     let mut present = Present::new();
+    // Every path found is the root's, a slash and the rest.
+    let start = root.as_os_str().len() + 1;
     for entry in WalkDir::new(root).min_depth(1) {
         let entry = entry.map_err(|error| {
             let path = error.path().unwrap_or(root).to_owned();
             Failure::read(path, error.into())
         })?;
-        let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
-        present.insert(
-            path.to_string_lossy().into_owned(),
-            kind_of(entry.file_type()),
-        );
+        let path = entry.path().as_os_str().as_encoded_bytes();
+        let path = String::from_utf8_lossy(path.get(start..).unwrap_or_default());
+        present.insert(path.into_owned(), kind_of(entry.file_type()));
     }
     Ok(Some(present))
 }

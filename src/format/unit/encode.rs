@@ -126,7 +126,7 @@ fn doubled_by(encoding: Encoding) -> &'static str {
 
 /// Doubles each character of `doubles`.
 fn double<'w>(word: &'w str, doubles: &str) -> Cow<'w, str> {
-    if !word.contains(['%', '$']) {
+    if !word.bytes().any(|byte| matches!(byte, b'%' | b'$')) {
         return Cow::Borrowed(word);
     }
     let mut text = String::with_capacity(word.len() + 8);

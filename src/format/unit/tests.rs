@@ -31,8 +31,8 @@ fn ugly_line() -> impl Strategy<Value = String> {
 fn right_sides<K: Key>(key: K, words: &[String]) -> Vec<String> {
     let mut unit = Unit::new();
     unit.push_words(key, words);
-    unit.lines[&K::SECTION]
-        .iter()
+    unit.sections[&K::SECTION]
+        .split('\n')
         .map(|line| line.split_once('=').unwrap().1.to_owned())
         .collect()
 }
