@@ -167,7 +167,7 @@ impl FileEntry {
         Self {
             mode: Mode(file.mode),
             size: file.bytes.len() as u64,
-            sha256: digest_of(&file.bytes),
+            sha256: digest_of(file),
         }
     }
 }
@@ -199,13 +199,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digit = |half: u8| {
-            char::from(if half < 10 {
-                b'0' + half
-            } else {
-                b'a' + half - 10
-            })
-        };
+        let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or_default();
         let text: String = self
             .0
             .iter()
@@ -262,11 +256,11 @@ fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, String> {
 }
 
 /// Hashes a file's content; what is compiled in is hashed once, however many hosts get it.
-fn digest_of(content: &Cow<'static, [u8]>) -> Digest {
+fn digest_of(file: &File) -> Digest {
     thread_local! {
         static KNOWN: RefCell<BTreeMap<(*const u8, usize), Digest>> = const { RefCell::new(BTreeMap::new()) };
     }
-    match content {
+    match &file.bytes {
         Cow::Borrowed(bytes) => KNOWN.with_borrow_mut(|known| {
             let place = (bytes.as_ptr(), bytes.len());
             *known.entry(place).or_insert_with(|| Digest::of(bytes))
