@@ -308,16 +308,18 @@ fn entry(at: At<'_>) -> Option<String> {
     segments.next().map(|name| format!("{kind} `{name}`"))
 }
 
-/// Adds a rule once.
+/// Adds a rule once. Lists are many and short, so they get no room to grow.
 fn add_rule(rules: &mut Vec<FirewallRule>, rule: FirewallRule) {
     if !rules.contains(&rule) {
+        rules.reserve_exact(1);
         rules.push(rule);
     }
 }
 
-/// Adds a peer once.
+/// Adds a peer once, in the same way.
 fn add_peer(peers: &mut Vec<EndpointId>, peer: EndpointId) {
     if !peers.contains(&peer) {
+        peers.reserve_exact(1);
         peers.push(peer);
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn resolve(
     at: At<'_>,
     (pod_name, pod): (&str, &description::Pod),
 ) -> Vec<Container> {
-    let mut found = Vec::new();
+    let mut found = Vec::with_capacity(pod.containers.len());
     let containers = at.key("containers");
     for (name, container) in &pod.containers {
         let at = containers.key(name);

@@ -1,5 +1,9 @@
 //! Firewall rules that nobody can match.
 
+use std::collections::BTreeSet;
+
+use ipnet::Ipv4Net;
+
 use super::Resolver;
 use crate::description;
 use crate::model::{Model, NetworkId};
@@ -8,14 +12,20 @@ use crate::report::{Code, Diagnostic};
 
 /// Finds who exists on each network, and warns about rules that none of them can match.
 pub(super) fn warn(resolver: &mut Resolver<'_>) {
+    let found = unmatched(resolver);
+    resolver.report.extend(found);
+}
+
+fn unmatched(resolver: &Resolver<'_>) -> Vec<Diagnostic> {
     let description = resolver.description;
+    let mut found = Vec::new();
     let present = Present::new(&resolver.model);
     for (name, pod) in &description.pods {
-        let found = resolver
+        let place = resolver
             .model
             .pods
             .binary_search_by(|it| it.name.as_str().cmp(name));
-        let endpoint = found
+        let endpoint = place
             .ok()
             .and_then(|at| resolver.model.pods.get(at))
             .map(|it| it.endpoint);
@@ -24,11 +34,12 @@ pub(super) fn warn(resolver: &mut Resolver<'_>) {
         };
         let pods = At::ROOT.key("pods");
         let at = pods.key(name);
-        warn_rules(
-            resolver,
+        let cidr = resolver.model[network].cidr;
+        found.extend(of_rules(
             at.key("firewall"),
-            (&present, network, &pod.firewall),
-        );
+            (&present, network, cidr),
+            &pod.firewall,
+        ));
     }
     for (name, host) in &description.hosts {
         let hosts = At::ROOT.key("hosts");
@@ -38,33 +49,35 @@ pub(super) fn warn(resolver: &mut Resolver<'_>) {
             let id = resolver.network_ids.get(network_name.as_str()).copied();
             let Some(network) = id else { continue };
             let at = endpoints.key(network_name);
-            warn_rules(
-                resolver,
+            let cidr = resolver.model[network].cidr;
+            found.extend(of_rules(
                 at.key("firewall"),
-                (&present, network, &written.firewall),
-            );
+                (&present, network, cidr),
+                &written.firewall,
+            ));
         }
     }
+    found
 }
 
 /// Groups and host names by network.
-struct Present {
-    groups: std::collections::BTreeSet<(NetworkId, String)>,
-    hostnames: std::collections::BTreeSet<(NetworkId, String)>,
+struct Present<'m> {
+    groups: BTreeSet<(NetworkId, &'m str)>,
+    hostnames: BTreeSet<(NetworkId, &'m str)>,
 }
 
-impl Present {
-    fn new(model: &Model) -> Self {
+impl<'m> Present<'m> {
+    fn new(model: &'m Model) -> Self {
         let groups = model.endpoints.iter().flat_map(|endpoint| {
             endpoint
                 .groups
                 .iter()
-                .map(|group| (endpoint.network, group.clone()))
+                .map(|group| (endpoint.network, group.as_str()))
         });
         let hostnames = model
             .endpoints
             .iter()
-            .map(|endpoint| (endpoint.network, endpoint.hostname.clone()));
+            .map(|endpoint| (endpoint.network, endpoint.hostname.as_str()));
         Self {
             groups: groups.collect(),
             hostnames: hostnames.collect(),
@@ -72,11 +85,13 @@ impl Present {
     }
 }
 
-fn warn_rules(
-    resolver: &mut Resolver<'_>,
+/// Returns what to say of the rules of one endpoint.
+fn of_rules(
     at: At<'_>,
-    (present, network, firewall): (&Present, NetworkId, &description::Firewall),
-) {
+    (present, network, cidr): (&Present<'_>, NetworkId, Ipv4Net),
+    firewall: &description::Firewall,
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
     for (key, rules) in [
         ("inbound", &firewall.inbound),
         ("outbound", &firewall.outbound),
@@ -84,15 +99,14 @@ fn warn_rules(
         let list = at.key(key);
         for (index, rule) in rules.iter().enumerate() {
             let at = list.index(index);
-            let cidr = resolver.model[network].cidr;
             let (place, nobody, help) = match (&rule.group, &rule.host, &rule.cidr) {
-                (Some(group), _, _) if !present.groups.contains(&(network, group.clone())) => (
+                (Some(group), _, _) if !present.groups.contains(&(network, group.as_str())) => (
                     "group",
                     format!("no endpoint of this network has group `{group}`"),
                     "give an endpoint this group, mend its name, or take the rule out",
                 ),
                 (_, Some(host), _)
-                    if host != "any" && !present.hostnames.contains(&(network, host.clone())) =>
+                    if host != "any" && !present.hostnames.contains(&(network, host.as_str())) =>
                 {
                     (
                         "host",
@@ -100,7 +114,7 @@ fn warn_rules(
                         "mend the name, or take the rule out",
                     )
                 }
-                (_, _, Some(text)) => match text.parse::<ipnet::Ipv4Net>() {
+                (_, _, Some(text)) => match text.parse::<Ipv4Net>() {
                     Ok(other) if !cidr.contains(&other) && !other.contains(&cidr) => (
                         "cidr",
                         format!("`{other}` is outside of the network's `{cidr}`"),
@@ -112,7 +126,8 @@ fn warn_rules(
                 (Some(_) | None, Some(_) | None, None) => continue,
             };
             let diagnostic = Diagnostic::new(Code::UnmatchedRule, at.key(place), nobody);
-            resolver.report.push(diagnostic.help(help));
+            found.push(diagnostic.help(help));
         }
     }
+    found
 }

@@ -16,18 +16,7 @@ pub(super) fn check(resolver: &mut Resolver<'_>) {
         .any(|section| resolver.has_errors_in(section));
     lighthouses(resolver);
     etcd_clusters(resolver);
-    let groups: BTreeSet<(NetworkId, String)> = resolver
-        .model
-        .endpoints
-        .iter()
-        .flat_map(|it| it.groups.iter().map(|group| (it.network, group.clone())))
-        .collect();
-    let used: BTreeSet<PatroniId> = resolver
-        .model
-        .pods
-        .iter()
-        .flat_map(|pod| pod.uses.iter().map(|(id, _)| *id))
-        .collect();
+    let wanted = wanted(resolver);
     for index in 0..resolver.model.patroni_clusters.len() {
         let id = PatroniId(index);
         members(resolver, id);
@@ -35,13 +24,32 @@ pub(super) fn check(resolver: &mut Resolver<'_>) {
             backups(resolver, id);
         }
         if has_all_clients {
-            clients(resolver, id, (&groups, used.contains(&id)));
+            clients(resolver, id, wanted.contains(&id));
         }
     }
     barman_hosts(resolver);
     if has_all_backups && has_all_clients {
         super::unmatched::warn(resolver);
     }
+}
+
+/// Returns the clusters that a pod uses, or that an endpoint may reach by its groups.
+fn wanted(resolver: &Resolver<'_>) -> BTreeSet<PatroniId> {
+    let endpoints = resolver.model.endpoints.iter();
+    let groups: BTreeSet<(NetworkId, &str)> = endpoints
+        .flat_map(|it| it.groups.iter().map(|group| (it.network, group.as_str())))
+        .collect();
+    let used = resolver.model.pods.iter().flat_map(|pod| &pod.uses);
+    let mut wanted: BTreeSet<PatroniId> = used.map(|(id, _)| *id).collect();
+    let clusters = resolver.model.patroni_clusters.iter();
+    for (index, (cluster, network)) in clusters.zip(&resolver.patroni_networks).enumerate() {
+        let written = resolver.description.patroni_clusters.get(&cluster.name);
+        let mut clients = written.iter().flat_map(|it| &it.client_groups);
+        if clients.any(|group| groups.contains(&(*network, group.as_str()))) {
+            wanted.insert(PatroniId(index));
+        }
+    }
+    wanted
 }
 
 fn warn(resolver: &mut Resolver<'_>, code: Code, at: At<'_>, (message, help): (String, &str)) {
@@ -180,23 +188,14 @@ fn backups(resolver: &mut Resolver<'_>, id: PatroniId) {
     }
 }
 
-fn clients(
-    resolver: &mut Resolver<'_>,
-    id: PatroniId,
-    (groups, is_used): (&BTreeSet<(NetworkId, String)>, bool),
-) {
+fn clients(resolver: &mut Resolver<'_>, id: PatroniId, is_wanted: bool) {
     let cluster = &resolver.model[id];
-    let Some(network) = resolver.patroni_networks.get(id.0).copied() else {
-        return;
-    };
     let name = cluster.name.clone();
     let has_proxy = !cluster.proxies.is_empty();
     let Some(written) = resolver.description.patroni_clusters.get(&name) else {
         return;
     };
-    let mut clients = written.client_groups.iter();
-    let is_reachable = clients.any(|group| groups.contains(&(network, group.clone())));
-    if has_proxy && (is_reachable || is_used) {
+    if has_proxy && is_wanted {
         return;
     }
     let clusters = At::ROOT.key("patroni_clusters");
