@@ -1,6 +1,6 @@
 //! Barman servers and what they back up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use croner::Cron;
@@ -20,6 +20,8 @@ use crate::report::{Code, Diagnostic};
 struct Seen<'d> {
     hosts: BTreeMap<HostId, Pointer>,
     clusters: BTreeMap<&'d str, Pointer>,
+    /// Schedules that are good: many servers have the same, and looking for the next time is slow.
+    frequencies: BTreeSet<&'d str>,
 }
 
 #[derive(Clone, Copy)]
@@ -127,7 +129,12 @@ fn sources<'d>(
     for (index, source) in server.sources.iter().enumerate() {
         let at = sources.index(index);
         check_numbers(resolver, at, source);
-        check_frequency(resolver, at.key("frequency"), &source.frequency);
+        let frequency = source.frequency.as_str();
+        if !seen.frequencies.contains(frequency)
+            && check_frequency(resolver, at.key("frequency"), frequency)
+        {
+            seen.frequencies.insert(frequency);
+        }
         let cluster = resolver.patroni_cluster(at.key("cluster"), &source.cluster);
         check_twice(resolver, at, &source.cluster, seen);
         let Some(cluster) = cluster else { continue };
@@ -206,8 +213,8 @@ fn check_numbers(resolver: &mut Resolver<'_>, at: At<'_>, source: &description::
     }
 }
 
-/// Reports a schedule that cron can't read, and one that never fires.
-fn check_frequency(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) {
+/// Reports a schedule that cron can't read, and one that never fires. Returns whether it is good.
+fn check_frequency(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) -> bool {
     let fields: Vec<&str> = text.split(' ').filter(|field| !field.is_empty()).collect();
     let legal = |c: char| c.is_ascii_digit() || matches!(c, '*' | ',' | '-' | '/');
     let is_plain = fields.len() == 5 && fields.iter().all(|field| field.chars().all(legal));
@@ -225,16 +232,18 @@ fn check_frequency(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) {
         let allowed = "minute (0-59), hour (0-23), day of month (1-31), month (1-12), day of week \
                        (0-7), as numbers with `*`, `,`, `-` and `/`: `30 3 * * *`";
         resolver.report.push(diagnostic.allowed_text(allowed));
-        return;
+        return false;
     };
     let start: DateTime<Utc> = DateTime::UNIX_EPOCH;
-    if schedule.find_next_occurrence(&start, true).is_err() {
+    let fires = schedule.find_next_occurrence(&start, true).is_ok();
+    if !fires {
         let message = format!("`{text}` never fires: no month that it names has such a day");
         let help = "name a day that exists; `0 3 28 2 *` fires every February";
         resolver
             .report
             .push(Diagnostic::new(Code::ScheduleNeverFires, at, message).help(help));
     }
+    fires
 }
 
 fn check_twice<'d>(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &'d str, seen: &mut Seen<'d>) {
