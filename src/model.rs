@@ -265,7 +265,7 @@ pub struct PatroniCluster {
     pub replication_secret: SecretId,
     /// The password of `rewind`.
     pub rewind_secret: SecretId,
-    /// The password of `barman` and `streaming_barman`.
+    /// The password of Barman's roles.
     pub barman_secret: Option<SecretId>,
     /// Login roles and their passwords, sorted.
     pub roles: Vec<(String, SecretId)>,

@@ -108,7 +108,9 @@ fn config_files(
     compression: Compression,
     postgres_version: u16,
 ) -> Vec<(String, File)> {
+    let bin_dir = bin_dir(postgres_version);
     let crontab = Crontab {
+        psql: format!("{bin_dir}/psql"),
         sources: sources.iter().map(scheduled).collect(),
     };
     let mut files = vec![
@@ -123,6 +125,18 @@ fn config_files(
         (
             "crond.py".to_owned(),
             text(include_str!("../../templates/barman/crond.py")),
+        ),
+        (
+            "canary.sql".to_owned(),
+            text(include_str!("../../templates/barman/canary.sql")),
+        ),
+        (
+            "archive.py".to_owned(),
+            text(include_str!("../../templates/barman/archive.py")),
+        ),
+        (
+            "restore.py".to_owned(),
+            text(include_str!("../../templates/barman/restore.py")),
         ),
         (
             "first-backup.sh".to_owned(),
@@ -143,6 +157,7 @@ fn config_files(
 /// The fields of `crontab.tera`.
 #[derive(Serialize)]
 struct Crontab {
+    psql: String,
     sources: Vec<Scheduled>,
 }
 
@@ -151,13 +166,33 @@ struct Crontab {
 struct Scheduled {
     cluster: Line,
     frequency: Line,
+    /// How its canary logs in.
+    canary: String,
 }
 
 fn scheduled(source: &SourcePlan) -> Scheduled {
     Scheduled {
         cluster: Line::of(source.cluster),
         frequency: Line::of(source.frequency),
+        canary: format!(
+            "host={} port=5432 user=barman_canary dbname=postgres {}",
+            source.proxy,
+            connection()
+        ),
     }
+}
+
+/// What every connection says of itself, in libpq's words.
+fn connection() -> String {
+    format!(
+        "passfile={PASSFILE} connect_timeout=10 \
+         keepalives_idle=30 keepalives_interval=5 keepalives_count=3 tcp_user_timeout=20000"
+    )
+}
+
+/// Where the images have PostgreSQL's programs.
+fn bin_dir(postgres_version: u16) -> String {
+    format!("/usr/lib/postgresql/{postgres_version}/bin")
 }
 
 /// The fields of `server.tera`.
@@ -187,11 +222,8 @@ fn server(source: &SourcePlan, compression: Compression, client_version: u16) ->
     Server {
         cluster: Line::of(cluster),
         proxy: Line::of(proxy),
-        conninfo: format!(
-            "passfile={PASSFILE} connect_timeout=10 \
-             keepalives_idle=30 keepalives_interval=5 keepalives_count=3 tcp_user_timeout=20000"
-        ),
-        bin_dir: format!("/usr/lib/postgresql/{client_version}/bin"),
+        conninfo: connection(),
+        bin_dir: bin_dir(client_version),
         compressions: compression_name(compression).into_iter().collect(),
         recovery_window: *recovery_window,
         minimum_redundancy: *minimum_redundancy,

@@ -61,7 +61,10 @@ fn lower_commands(output: &mut Output, plan: &HostPlan) {
                 // Not `psql`: the host may have its own.
                 ("patroni-psql", "patroni psql"),
             ],
-            Service::Barman(_) => &[("barman", "barman barman")],
+            Service::Barman(_) => &[
+                ("barman", "barman barman"),
+                ("barman-restore", "barman python3 /etc/barman/restore.py"),
+            ],
             Service::Proxy(_) | Service::User(_) => &[],
         };
         for (name, words) in commands {

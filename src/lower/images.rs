@@ -43,10 +43,10 @@ pub(super) fn patroni(image: Option<&str>, postgres_version: u16) -> Provided {
     provide(image, "patroni", Template::ImagePatroni, postgres_version)
 }
 
-/// Provides Barman with the client programs of one major version of PostgreSQL.
+/// Provides Barman with the programs of one major version of PostgreSQL.
 ///
-/// An image of the user's own needs bash, python3 and `barman` on its path, PostgreSQL's client programs in
-/// `/usr/lib/postgresql/MAJOR/bin`, and a user `barman` with uid and gid 5432.
+/// An image of the user's own needs bash, python3 and `barman` on its path, PostgreSQL's client programs and `pg_waldump` in
+/// `/usr/lib/postgresql/MAJOR/bin` of each source's major, and a user `barman` with uid and gid 5432.
 pub(super) fn barman(image: Option<&str>, postgres_version: u16) -> Provided {
     provide(image, "barman", Template::ImageBarman, postgres_version)
 }

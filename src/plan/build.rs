@@ -13,6 +13,9 @@ use crate::model::{
     PatroniMember, Pod, SecretId, SecretSource, podman_passfile, podman_passwords, podman_secret,
 };
 
+/// The roles that Barman logs in as, all with one password.
+const BARMAN_ROLES: [&str; 3] = ["barman", "streaming_barman", "barman_canary"];
+
 /// What an endpoint is there for, as a place in the model.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Runs<'m> {
@@ -209,7 +212,7 @@ impl<'m> Secrets<'m> {
         let barman = cluster
             .barman_secret
             .into_iter()
-            .flat_map(|id| [("barman", id), ("streaming_barman", id)]);
+            .flat_map(|id| BARMAN_ROLES.map(|role| (role, id)));
         let roles = cluster.roles.iter().map(|(name, id)| (name.as_str(), *id));
         let passwords = own.into_iter().chain(barman).chain(roles);
         let passwords = passwords
@@ -315,7 +318,7 @@ fn barman<'m>(
         let proxy = model[source.proxy].address;
         if let Some(secret) = cluster.barman_secret {
             let password = &model[secret];
-            for user in ["barman", "streaming_barman"] {
+            for user in BARMAN_ROLES {
                 lines.push(PassfileLine {
                     address: proxy,
                     user,

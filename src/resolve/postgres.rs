@@ -33,7 +33,7 @@ const RESERVED_PARAMETERS: [&str; 21] = [
 ];
 
 /// Roles that the cluster makes for itself.
-const RESERVED_ROLES: [&str; 7] = [
+const RESERVED_ROLES: [&str; 8] = [
     "none",
     "postgres",
     "public",
@@ -41,6 +41,7 @@ const RESERVED_ROLES: [&str; 7] = [
     "rewind",
     "barman",
     "streaming_barman",
+    "barman_canary",
 ];
 
 const HBA_TYPES: [&str; 6] = [

@@ -5,7 +5,7 @@
 use crate::plan::{PatroniPlan, Placed};
 
 /// Roles that nobody becomes through a proxy; Barman's own lines come first.
-const NEVER_PROXIED: &str = "postgres,replicator,rewind,barman,streaming_barman";
+const NEVER_PROXIED: &str = "postgres,replicator,rewind,barman,streaming_barman,barman_canary";
 
 /// Returns the lines of `pg_hba.conf`; the first that fits decides.
 pub(super) fn lines(plan: &PatroniPlan) -> Vec<String> {
@@ -37,6 +37,7 @@ fn of_barman_proxy(proxy: &Placed) -> Vec<String> {
     vec![
         format!("host replication streaming_barman {address}/32 scram-sha-256"),
         format!("host postgres barman {address}/32 scram-sha-256"),
+        format!("host postgres barman_canary {address}/32 scram-sha-256"),
     ]
 }
 

@@ -53,6 +53,7 @@ pub(super) fn sql(plan: &PatroniPlan) -> String {
         &[
             ("barman", "LOGIN"),
             ("streaming_barman", "LOGIN REPLICATION"),
+            ("barman_canary", "LOGIN"),
         ]
     } else {
         &[]

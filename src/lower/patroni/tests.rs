@@ -151,9 +151,10 @@ fn a_role_logs_in_only_from_where_it_lives() {
             "host all postgres 10.2.57.22/32 scram-sha-256",
             "host replication streaming_barman 10.2.57.33/32 scram-sha-256",
             "host postgres barman 10.2.57.33/32 scram-sha-256",
-            "host all postgres,replicator,rewind,barman,streaming_barman 10.2.57.31/32 reject",
+            "host postgres barman_canary 10.2.57.33/32 scram-sha-256",
+            "host all postgres,replicator,rewind,barman,streaming_barman,barman_canary 10.2.57.31/32 reject",
             "host all all 10.2.57.31/32 scram-sha-256",
-            "host all postgres,replicator,rewind,barman,streaming_barman 10.2.57.33/32 reject",
+            "host all postgres,replicator,rewind,barman,streaming_barman,barman_canary 10.2.57.33/32 reject",
             "host all all 10.2.57.33/32 scram-sha-256",
         ]
     );

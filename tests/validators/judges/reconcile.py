@@ -71,7 +71,7 @@ def wanted_roles(entry):
     """Each role and the secret of its password."""
     roles = {"postgres": entry["superuser_secret"], "replicator": entry["replication_secret"], "rewind": entry["rewind_secret"]}
     if "barman_secret" in entry:
-        roles |= {"barman": entry["barman_secret"], "streaming_barman": entry["barman_secret"]}
+        roles |= dict.fromkeys(["barman", "streaming_barman", "barman_canary"], entry["barman_secret"])
     roles |= {name: role["secret"] for name, role in entry.get("roles", {}).items()}
     return roles
 

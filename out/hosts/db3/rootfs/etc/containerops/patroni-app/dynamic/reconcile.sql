@@ -50,6 +50,8 @@ SELECT pg_temp.create_role('barman', 'LOGIN');
 
 SELECT pg_temp.create_role('streaming_barman', 'LOGIN REPLICATION');
 
+SELECT pg_temp.create_role('barman_canary', 'LOGIN');
+
 SELECT pg_temp.create_role('app', 'LOGIN');
 
 \copy given from program 'cat -- "$PASSWORDS/postgres"' with (format csv, delimiter E'\x01', quote E'\x02')
@@ -67,6 +69,9 @@ SELECT pg_temp.set_password('barman');
 \copy given from program 'cat -- "$PASSWORDS/streaming_barman"' with (format csv, delimiter E'\x01', quote E'\x02')
 SELECT pg_temp.set_password('streaming_barman');
 
+\copy given from program 'cat -- "$PASSWORDS/barman_canary"' with (format csv, delimiter E'\x01', quote E'\x02')
+SELECT pg_temp.set_password('barman_canary');
+
 \copy given from program 'cat -- "$PASSWORDS/app"' with (format csv, delimiter E'\x01', quote E'\x02')
 SELECT pg_temp.set_password('app');
 
@@ -80,6 +85,12 @@ SELECT format('GRANT %I TO barman', rolname)
 FROM pg_catalog.pg_roles
 WHERE rolname IN ('pg_read_all_settings', 'pg_read_all_stats', 'pg_checkpoint')
 ORDER BY 1 \gexec
+
+-- One row that Barman writes each minute: a restore shows by it how much it lost.
+CREATE SCHEMA IF NOT EXISTS barman_canary;
+CREATE TABLE IF NOT EXISTS barman_canary.canary (id integer PRIMARY KEY CHECK (id = 1), at timestamptz NOT NULL);
+GRANT USAGE ON SCHEMA barman_canary TO barman_canary;
+GRANT SELECT, INSERT, UPDATE ON barman_canary.canary TO barman_canary;
 
 SELECT format('CREATE DATABASE %I OWNER %I', 'app', 'app')
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'app') \gexec

@@ -29,6 +29,15 @@ reconcile() {
     psql --no-psqlrc --quiet --file=/etc/containerops/reconcile.sql --dbname="$1"
 }
 
+# forget_recovery CONNECTION_STRING: a restore left its settings where Patroni doesn't look, and copies of the data would take them along.
+forget_recovery() {
+    for name in restore_command recovery_end_command recovery_target_timeline recovery_target_action recovery_target_inclusive \
+        recovery_target_time recovery_target_lsn recovery_target_xid recovery_target_name; do
+        echo "ALTER SYSTEM RESET $name;"
+    done | psql --no-psqlrc --quiet --set=ON_ERROR_STOP=on --dbname="$1"
+    psql --no-psqlrc --quiet --output=/dev/null --command='SELECT pg_reload_conf()' --dbname="$1"
+}
+
 # may_log_in PASSWORD: whether the primary takes that password of the superuser.
 may_log_in() {
     PGPASSWORD=$1 psql --no-psqlrc --quiet --command='SELECT' --dbname="$remote" >/dev/null 2>&1
@@ -36,6 +45,7 @@ may_log_in() {
 
 if [ $# -gt 0 ]; then
     read_passwords </run/secrets/passwords
+    forget_recovery "$1"
     reconcile "$1"
     exit
 fi

@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+"""Says that all is well, and does nothing."""
