@@ -25,6 +25,8 @@ class Platform:
         self.hosts = {name: Host(name, images.store()) for name in self.description["hosts"]}
         self.measured = []
         self.is_full = False
+        # When `activate` began on the fresh hosts.
+        self.activated = 0.0
 
     # ------------------------------------------------------------------------------------ what a scenario says
 
@@ -145,7 +147,7 @@ class Platform:
         self.certify()
         self.deliver()
         self.measure("rendered, certified, delivered", time.monotonic() - start, "s")
-        start = time.monotonic()
+        self.activated = start = time.monotonic()
         self.everywhere(lambda host: self.activate(host.name))
         self.measure("`activate` on three hosts at once", time.monotonic() - start, "s")
         self.wait_until("the first write", lambda: self.sql("db3", "select 1") == "1", 120)

@@ -3,5 +3,5 @@
 Scenarios share the hosts of `lab.platform.Platform`. A module that has a `Platform` of its own gets that one's hosts instead.
 """
 
-ORDER = ["fresh", "ugly-values", "identity", "proxies", "throughput", "power-cut", "reboot", "partition", "etcd", "etcd-members", "change", "certificates", "secrets",
-         "first-cluster", "no-mirror"]
+ORDER = ["fresh", "backup", "ugly-values", "identity", "proxies", "throughput", "power-cut", "reboot", "partition", "etcd", "etcd-members", "change", "certificates", "secrets",
+         "moments", "dropped", "rebuilt", "first-cluster", "no-mirror"]
