@@ -116,14 +116,14 @@ class Archive:
         self.backups = [backup for backup in itertools.starmap(read_backup, sorted(infos.items())) if backup]
         self.segment_size = self.backups[-1].segment_size if self.backups else 16 << 20
         self.files, self.histories = {}, {}
-        # Later ones win: what is archived is complete.
-        for pattern in ["streaming/*.partial", "streaming/*", "wals/*", "wals/*/*"]:
-            for path in self.path.glob(pattern):
-                name = path.name.removesuffix(".partial")
-                if SEGMENT.fullmatch(name):
-                    self.files[name] = path
-                elif found := HISTORY.fullmatch(name):
-                    self.histories[int(found[1], 16)] = path
+        # Later ones win: what is whole, then what is archived.
+        paths = [path for pattern in ["streaming/*", "wals/*", "wals/*/*"] for path in self.path.glob(pattern)]
+        for path in sorted(paths, key=lambda path: path.suffix != ".partial"):
+            name = path.name.removesuffix(".partial")
+            if SEGMENT.fullmatch(name):
+                self.files[name] = path
+            elif found := HISTORY.fullmatch(name):
+                self.histories[int(found[1], 16)] = path
         self.chain = self.read_chain()
         self.newest = max((self.number(name) for name in self.files if self.on_chain(name)), default=-1)
 
@@ -180,15 +180,19 @@ class Archive:
         ]
 
     def copy(self, name, target):
-        """Writes a segment, decompressed, to a file."""
+        """Writes a segment or a history, decompressed, to a file."""
         try:
-            source = read(self.files[name])
+            source = read(self.path_of(name))
         except FileNotFoundError:
             # It was archived since.
             self.scan()
-            source = read(self.files[name])
+            source = read(self.path_of(name))
         with source, open(target, "wb") as copy:
             shutil.copyfileobj(source, copy, 1 << 20)
+
+    def path_of(self, name):
+        found = HISTORY.fullmatch(name)
+        return self.histories[int(found[1], 16)] if found else self.files[name]
 
     def events(self, name):
         """The commits and restore points that begin in a segment, in their order."""

@@ -161,9 +161,14 @@ def export(archive, target, directory, backup_id=None):
         check_room(directory.parent, backup.size + (len(segments) + 1) * archive.segment_size)
         say(f"{archive.cluster} at {target}: from backup {backup.id} and {len(segments)} WAL segments")
         # Of the WAL we know better what is needed: Barman would copy all there is, but for what is still being streamed.
-        copying = subprocess.run([*BARMAN, "-q", "restore", "--get-wal", archive.cluster, backup.id, making], stdout=sys.stderr, check=False)
+        command = [*BARMAN, "-q", "restore", "--get-wal", archive.cluster, backup.id, making]
+        copying = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if copying.returncode:
-            raise RuntimeError(f"barman restore failed with status {copying.returncode}")
+            raise RuntimeError(f"barman restore ended with status {copying.returncode}:\n{copying.stdout}")
+        # It archives what was streamed before it copies, and more has arrived since.
+        archive.scan()
+        if target.kind == "latest":
+            backup, segments = choose(archive, target, backup.id)
         copy_wal(archive, segments, making / "barman_wal")
         settle(making, backup, target)
         os.sync()
@@ -200,8 +205,8 @@ def check_room(place, needed):
 def copy_wal(archive, segments, directory):
     """Copies histories and segments, those too that Barman hasn't archived yet, under the names that recovery asks for."""
     directory.mkdir(mode=0o700)
-    for timeline, path in archive.histories.items():
-        shutil.copyfile(path, directory / f"{timeline:08X}.history")
+    for timeline in archive.histories:
+        archive.copy(f"{timeline:08X}.history", directory / f"{timeline:08X}.history")
     for index, name in enumerate(segments, 1):
         archive.copy(name, directory / name)
         if sys.stderr.isatty():
