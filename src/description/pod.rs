@@ -40,7 +40,7 @@ pub struct Pod {
     pub containers: UniqueMap<Box<Container>>,
 }
 
-/// Nebula firewall rules. Everything that no rule allows is dropped.
+/// Nebula firewall rules. Everything that no rule allows is dropped, but for ping, which every endpoint answers.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Firewall {
