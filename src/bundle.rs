@@ -41,6 +41,9 @@ pub struct UnitChange {
     pub on_change: OnChange,
     /// Units of this bundle that are started before this one.
     pub after: BTreeSet<String>,
+    /// Whether it is a job, or waits for one: nobody waits until it runs, and its failure fails nothing else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_background: bool,
     /// Podman secrets whose change restarts the unit.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<String>,

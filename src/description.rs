@@ -5,6 +5,7 @@
 
 mod barman;
 mod etcd;
+mod export;
 mod host;
 mod network;
 mod overrides;
@@ -15,6 +16,7 @@ mod secret;
 
 pub use barman::{BarmanServer, BarmanSource, Compression};
 pub use etcd::{EtcdCluster, EtcdMember, InitialClusterState};
+pub use export::{Export, ExportPostgres};
 pub use host::{Arch, Host, HostEndpoint};
 pub use network::Network;
 pub use overrides::{OverrideValue, Overrides};

@@ -2,6 +2,7 @@
 
 mod barman;
 mod etcd;
+mod export;
 mod haproxy;
 mod host;
 mod images;
@@ -13,6 +14,7 @@ mod part;
 mod path;
 mod patroni;
 mod pod;
+mod postgres;
 #[cfg(test)]
 mod sample;
 mod secrets;
@@ -47,6 +49,7 @@ pub fn lower(plan: &HostPlan) -> Bundle {
     let parts: Vec<(&PodPlan, Part)> = pods.iter().map(|pod| (pod, pod::part(plan, pod))).collect();
     host::lower(&mut output, plan, &parts);
     secrets::lower(&mut output, plan);
+    export::lower(&mut output, plan);
     for endpoint in endpoints {
         nebula::lower_host_endpoint(&mut output, plan, endpoint);
     }

@@ -1,8 +1,12 @@
 //! What the description means: every name resolved, every value checked, every address known.
 
+mod export;
+
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
+
+pub use export::{Export, ExportTarget};
 
 /// The whole platform.
 #[derive(Debug, Default)]
@@ -312,6 +316,8 @@ pub struct BarmanServer {
     pub compression: Compression,
     /// What is backed up, sorted by cluster.
     pub sources: Vec<BarmanSource>,
+    /// Restores that are made once, sorted by name.
+    pub exports: Vec<Export>,
     /// Image, where the description names one.
     pub image: Option<String>,
 }

@@ -253,6 +253,41 @@ pub fn fingerprint(text: &str) -> Result<(), Allowed> {
     }
 }
 
+/// Checks a place in the WAL.
+pub fn lsn(text: &str) -> Result<(), Allowed> {
+    let half =
+        |half: &str| (1..=8).contains(&half.len()) && half.chars().all(|c| c.is_ascii_hexdigit());
+    let halves = text.split_once('/');
+    if halves.is_some_and(|(high, low)| half(high) && half(low)) {
+        Ok(())
+    } else {
+        Err("two groups of up to eight hex digits, as `pg_waldump` shows them: `0/3000120`")
+    }
+}
+
+/// Checks the name of a restore point.
+pub fn restore_point(text: &str) -> Result<(), Allowed> {
+    if (1..=63).contains(&text.len()) && line(text).is_ok() {
+        Ok(())
+    } else {
+        Err("1 to 63 bytes in one line, as they were given to `pg_create_restore_point`")
+    }
+}
+
+/// Checks the name of one of Barman's backups.
+pub fn backup_id(text: &str) -> Result<(), Allowed> {
+    let fits = text.len() == 15
+        && text.char_indices().all(|(at, c)| match at {
+            8 => c == 'T',
+            _ => c.is_ascii_digit(),
+        });
+    if fits {
+        Ok(())
+    } else {
+        Err("a backup as `barman list-backups` shows it, such as `20261124T033000`")
+    }
+}
+
 /// Checks a line of text that a line-based format must carry.
 pub fn line(text: &str) -> Result<(), Allowed> {
     if text.chars().any(char::is_control) {

@@ -1,6 +1,8 @@
 //! What each host runs: the model, seen from one host. Nothing here can fail.
 
 mod build;
+mod export;
+mod runbook;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -11,10 +13,13 @@ use build::Runs;
 
 use crate::model::{EndpointId, HostId, Model};
 
+pub use export::{ExportPlan, PostgresPlan};
+pub use runbook::{ArchivePlan, PlacePlan, RunbookPlan};
+
 pub use crate::model::{
-    Arch, Compression, Container, ContainerSecret, EgressRule, FirewallRule, Network, Override,
-    Peer, PodmanVersion, Ports, Proto, PublishedPort, SecretSource, SecretTarget, Synchronous,
-    Volume, VolumeSource,
+    Arch, Compression, Container, ContainerSecret, EgressRule, ExportTarget, FirewallRule, Network,
+    Override, Peer, PodmanVersion, Ports, Proto, PublishedPort, SecretSource, SecretTarget,
+    Synchronous, Volume, VolumeSource,
 };
 
 /// The plans of all hosts. Each is built when it is asked for, so that many hosts need little
@@ -49,6 +54,11 @@ impl<'m> Plan<'m> {
         let id = *self.hosts_by_name.get(name)?;
         let runs = self.runs.get(id.0)?;
         Some(build::host(self.model, id, runs))
+    }
+
+    /// Returns what the runbook of each Patroni cluster has to know, sorted by cluster.
+    pub fn runbooks(&self) -> Vec<RunbookPlan<'m>> {
+        runbook::plans(self.model)
     }
 
     /// Returns the networks, sorted by name, with the certificates that each needs.
@@ -156,6 +166,8 @@ pub enum Service<'m> {
     Proxy(ProxyPlan<'m>),
     /// A Barman server.
     Barman(BarmanPlan<'m>),
+    /// Plain PostgreSQL on what an export made.
+    Postgres(PostgresPlan<'m>),
     /// Containers of the user's own.
     User(UserPlan<'m>),
 }
@@ -270,6 +282,8 @@ pub struct BarmanPlan<'m> {
     pub compression: Compression,
     /// What is backed up, sorted by cluster.
     pub sources: Vec<SourcePlan<'m>>,
+    /// Restores that are made once, sorted by name.
+    pub exports: Vec<ExportPlan<'m>>,
     /// Podman secret with the passfile of all sources.
     pub passfile_secret: String,
     /// Newest PostgreSQL major among the sources: the client tools that are needed.
@@ -293,6 +307,8 @@ pub struct SourcePlan<'m> {
     pub recovery_window: u32,
     /// Major version of PostgreSQL.
     pub postgres_version: u16,
+    /// Image of Patroni, where the description names one.
+    pub patroni_image: Option<&'m str>,
 }
 
 /// A pod of the user's own.

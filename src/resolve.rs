@@ -8,6 +8,7 @@ mod barman;
 mod container;
 mod endpoint;
 mod etcd;
+mod export;
 mod firewall;
 mod host;
 mod mount;

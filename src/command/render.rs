@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Render, options: Options, terminal: Terminal) -> O
     };
     let plan = plan(model);
     let operator = match scope {
-        Scope::All(_) => lower::lower_operator(&plan.networks()),
+        Scope::All(_) => lower::lower_operator(&plan.networks(), &plan.runbooks()),
         Scope::Hosts(_) => BTreeMap::new(),
     };
     let progress = progress(&scope, terminal);

@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Export;
+use crate::unique_map::UniqueMap;
+
 /// One Barman server: streams WAL and takes full backups of one or more clusters.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +32,9 @@ pub struct BarmanServer {
     pub compression: Compression,
     /// The clusters that are backed up.
     pub sources: Vec<BarmanSource>,
+    /// Restores that are made once, by name: each into `/var/containerops/data/barman_restored/NAME` of Barman's host.
+    #[serde(default)]
+    pub exports: UniqueMap<Export>,
 }
 
 /// Compression of archived WAL, by Barman's own names.

@@ -52,6 +52,8 @@ templates! {
     ImagePatroni = "images/patroni.tera",
     /// Roles, passwords and databases of a Patroni cluster.
     PatroniReconcile = "patroni/reconcile.tera",
+    /// How people keep one Patroni cluster running.
+    Runbook = "operator/runbook.tera",
     /// Data directories.
     Tmpfiles = "host/tmpfiles.tera",
     /// The host's rules for its pods' UDP ports.

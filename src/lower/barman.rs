@@ -18,7 +18,7 @@ const CONFIG: &str = "/etc/barman";
 const HOME: &str = "/var/lib/barman";
 const DATA: &str = "/var/containerops/data/barman";
 /// The same path in the container as on the host: Barman writes absolute paths into what it restores.
-const RESTORED: &str = "/var/containerops/data/barman_restored";
+pub(super) const RESTORED: &str = "/var/containerops/data/barman_restored";
 const PASSFILE: &str = "/run/secrets/passfile";
 
 /// Lowers one Barman server.
@@ -26,6 +26,7 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &BarmanPlan) -> Part 
     let BarmanPlan {
         compression,
         sources,
+        exports: _,
         passfile_secret,
         postgres_version,
         image,
@@ -33,6 +34,15 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &BarmanPlan) -> Part 
     let provided = images::barman(*image, *postgres_version);
     let path = config_path(&pod.name, "main");
     let mut files = provided.files;
+    let mut builds = provided.builds;
+    // What is restored can be looked at on the spot, by its own cluster's image.
+    for source in sources {
+        let postgres = images::patroni(source.patroni_image, source.postgres_version);
+        files.extend(postgres.files);
+        if !builds.iter().any(|build| postgres.builds.contains(build)) {
+            builds.extend(postgres.builds);
+        }
+    }
     files.extend(config_files(
         &path,
         sources,
@@ -71,7 +81,7 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &BarmanPlan) -> Part 
         directories: vec![directory(DATA), directory(RESTORED)],
         shm_size_mib: None,
         add_hosts: Vec::new(),
-        builds: provided.builds,
+        builds,
     }
 }
 
@@ -108,7 +118,7 @@ fn config_files(
     compression: Compression,
     postgres_version: u16,
 ) -> Vec<(String, File)> {
-    let bin_dir = bin_dir(postgres_version);
+    let bin_dir = images::bin_dir(postgres_version);
     let crontab = Crontab {
         psql: format!("{bin_dir}/psql"),
         sources: sources.iter().map(scheduled).collect(),
@@ -137,6 +147,10 @@ fn config_files(
         (
             "restore.py".to_owned(),
             text(include_str!("../../templates/barman/restore.py")),
+        ),
+        (
+            "drops.py".to_owned(),
+            text(include_str!("../../templates/barman/drops.py")),
         ),
         (
             "first-backup.sh".to_owned(),
@@ -190,11 +204,6 @@ fn connection() -> String {
     )
 }
 
-/// Where the images have PostgreSQL's programs.
-fn bin_dir(postgres_version: u16) -> String {
-    format!("/usr/lib/postgresql/{postgres_version}/bin")
-}
-
 /// The fields of `server.tera`.
 #[derive(Serialize)]
 struct Server {
@@ -218,12 +227,13 @@ fn server(source: &SourcePlan, compression: Compression, client_version: u16) ->
         recovery_window,
         // The newest client programs read every older server.
         postgres_version: _,
+        patroni_image: _,
     } = source;
     Server {
         cluster: Line::of(cluster),
         proxy: Line::of(proxy),
         conninfo: connection(),
-        bin_dir: bin_dir(client_version),
+        bin_dir: images::bin_dir(client_version),
         compressions: compression_name(compression).into_iter().collect(),
         recovery_window: *recovery_window,
         minimum_redundancy: *minimum_redundancy,
@@ -274,6 +284,7 @@ mod tests {
             minimum_redundancy: 1,
             recovery_window: 30,
             postgres_version: 17,
+            patroni_image: None,
         }
     }
 

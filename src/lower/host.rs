@@ -64,7 +64,9 @@ fn lower_commands(output: &mut Output, plan: &HostPlan) {
             Service::Barman(_) => &[
                 ("barman", "barman barman"),
                 ("barman-restore", "barman python3 /etc/barman/restore.py"),
+                ("barman-drops", "barman python3 /etc/barman/drops.py"),
             ],
+            Service::Postgres(_) => &[("export-psql", "postgres psql")],
             Service::Proxy(_) | Service::User(_) => &[],
         };
         for (name, words) in commands {

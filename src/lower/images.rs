@@ -51,6 +51,11 @@ pub(super) fn barman(image: Option<&str>, postgres_version: u16) -> Provided {
     provide(image, "barman", Template::ImageBarman, postgres_version)
 }
 
+/// Returns where the images have PostgreSQL's programs.
+pub(super) fn bin_dir(postgres_version: u16) -> String {
+    format!("/usr/lib/postgresql/{postgres_version}/bin")
+}
+
 /// What a Containerfile depends on.
 #[derive(Serialize)]
 struct Containerfile {

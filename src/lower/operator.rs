@@ -1,20 +1,31 @@
-//! Lowers what the operator works with: the certificates that each network needs, and the script that issues them.
+//! Lowers what the operator works with: the certificates that each network needs, the script that issues them, and a runbook for
+//! each Patroni cluster.
+
+mod runbook;
 
 use std::collections::BTreeMap;
+
+use rayon::prelude::*;
 
 use super::part::{script, text};
 use super::path;
 use crate::bundle::File;
-use crate::plan::{CertificatePlan, Network, NetworkPlan};
+use crate::plan::{CertificatePlan, Network, NetworkPlan, RunbookPlan};
 
 /// Returns the operator's files by their path relative to `operator/`.
-pub fn lower(networks: &[NetworkPlan<'_>]) -> BTreeMap<String, File> {
+pub fn lower(networks: &[NetworkPlan<'_>], runbooks: &[RunbookPlan<'_>]) -> BTreeMap<String, File> {
     let tables = networks.iter().map(|plan| {
         let path = format!("pki/{}.tsv", plan.network.name);
         (path, text(table(plan)))
     });
     let issue = script(include_str!("../../templates/operator/issue-certs"));
-    tables.chain([("issue-certs".to_owned(), issue)]).collect()
+    let runbooks = runbooks.par_iter().map(|plan| {
+        let path = format!("runbook/{}.md", plan.cluster);
+        (path, text(runbook::runbook(plan)))
+    });
+    let runbooks: Vec<(String, File)> = runbooks.collect();
+    let others = tables.chain([("issue-certs".to_owned(), issue)]);
+    others.chain(runbooks).collect()
 }
 
 /// Writes the table of a network: `# KEY VALUE` lines, the names of the columns, a line per certificate.
@@ -85,7 +96,7 @@ mod tests {
                 certificate("b.example", &[]),
             ],
         };
-        let files = lower(&[plan]);
+        let files = lower(&[plan], &[]);
         let paths: Vec<(&str, u32)> = files
             .iter()
             .map(|(path, file)| (path.as_str(), file.mode))

@@ -83,6 +83,12 @@ impl Row<'_> {
         self
     }
 
+    /// Sets whether it takes its own time, and may fail by itself.
+    pub(super) fn in_background(self, is_so: bool) -> Self {
+        self.change.in_background = is_so;
+        self
+    }
+
     /// Sets the cluster that the unit runs a member of.
     pub(super) fn member_of(self, member: Option<Member>) -> Self {
         self.change.member = member;

@@ -73,6 +73,8 @@ pub(super) struct ContainerPart {
     pub(super) member: Option<Member>,
     /// Containers of the pod, by name, that are started before.
     pub(super) after: Vec<String>,
+    /// Units of the host without which it isn't started; it may wait for them for hours.
+    pub(super) requires: Vec<String>,
     /// Seconds before it is started again.
     pub(super) restart_delay_secs: u32,
 }
@@ -105,6 +107,7 @@ impl ContainerPart {
             on_change: OnChange::Restart,
             member: None,
             after: Vec::new(),
+            requires: Vec::new(),
             restart_delay_secs: 2,
         }
     }

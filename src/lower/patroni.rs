@@ -12,6 +12,8 @@ mod tests;
 use crate::bundle::{ClusterKind, File, Member, OnChange};
 use crate::plan::{Bootstrap, HostPlan, PatroniPlan, PodPlan, SecretTarget};
 
+pub(super) use hba::NEVER_PROXIED;
+
 use super::images::{self, POSTGRES_UID};
 use super::part::{
     ConfigChange, ConfigDirectory, ContainerPart, DataDirectory, Health, Part, Relabel, Reload,
@@ -24,11 +26,11 @@ const CONFIG: &str = "/etc/patroni";
 /// What is applied to the running cluster, never by a reload of one member.
 const CLUSTER_CONFIG: &str = "/etc/containerops";
 const RESTORED: &str = "/restored";
-const SOCKETS: &str = "/run/postgresql";
+pub(super) const SOCKETS: &str = "/run/postgresql";
 const PASSWORDS: &str = "/run/secrets/passwords";
 /// PostgreSQL's shared memory of parallel queries lies in `/dev/shm`. A limit; nothing is set aside.
-const SHM_SIZE_MIB: u32 = 1024;
-const STOP_TIMEOUT_SECS: u32 = 120;
+pub(super) const SHM_SIZE_MIB: u32 = 1024;
+pub(super) const STOP_TIMEOUT_SECS: u32 = 120;
 
 /// Lowers one Patroni member.
 pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part {

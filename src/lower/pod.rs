@@ -20,6 +20,7 @@ pub(super) fn part(host: &HostPlan, pod: &PodPlan) -> Part {
         Service::Patroni(plan) => super::patroni::lower(host, pod, plan),
         Service::Proxy(plan) => super::haproxy::lower(host, pod, plan),
         Service::Barman(plan) => super::barman::lower(host, pod, plan),
+        Service::Postgres(plan) => super::postgres::lower(host, pod, plan),
         Service::User(plan) => user::lower(host, pod, plan),
     }
 }
@@ -117,9 +118,11 @@ fn pod_unit(host: &HostPlan, (pod, added): (&PodPlan, &Part), lock: &str) -> Uni
 /// Returns the published ports and the ways out beside the overlay; only users' pods have them.
 fn holes<'p>(service: &Service<'p>) -> (&'p [PublishedPort], &'p [EgressRule]) {
     match service {
-        Service::Etcd(_) | Service::Patroni(_) | Service::Proxy(_) | Service::Barman(_) => {
-            (&[], &[])
-        }
+        Service::Etcd(_)
+        | Service::Patroni(_)
+        | Service::Proxy(_)
+        | Service::Barman(_)
+        | Service::Postgres(_) => (&[], &[]),
         Service::User(plan) => (plan.publish, plan.egress),
     }
 }
@@ -156,6 +159,8 @@ fn lower_container(output: &mut Output, host: &HostPlan, (pod, part): (&PodPlan,
         .place_unit(&format!("{name}.container"), &about, &unit)
         .starts_after(&after)
         .starts_after(&[path::service(&format!("{}.pod", pod.name))])
+        .starts_after(&part.requires)
+        .in_background(!part.requires.is_empty())
         .changed_by(part.on_change)
         .uses_secrets(
             part.secrets

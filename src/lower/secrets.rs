@@ -110,7 +110,11 @@ fn table(plan: &HostPlan) -> String {
 fn patronis_own<'p>(pods: &'p [PodPlan]) -> BTreeSet<&'p str> {
     let plans = pods.iter().filter_map(|pod| match &pod.service {
         Service::Patroni(plan) => Some(plan),
-        Service::Etcd(_) | Service::Proxy(_) | Service::Barman(_) | Service::User(_) => None,
+        Service::Etcd(_)
+        | Service::Proxy(_)
+        | Service::Barman(_)
+        | Service::Postgres(_)
+        | Service::User(_) => None,
     });
     plans
         .flat_map(|plan| {

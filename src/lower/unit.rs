@@ -27,13 +27,15 @@ pub(super) fn push_ordering(unit: &mut Unit, after: &[String]) {
 pub(super) fn push_image(unit: &mut Unit, image: &Image) {
     let Image {
         reference,
-        is_built,
+        is_built: _,
     } = image;
     unit.push(ContainerKey::Image, reference);
-    unit.push(
-        ContainerKey::Pull,
-        if *is_built { "never" } else { "missing" },
-    );
+    unit.push(ContainerKey::Pull, pull_policy(image));
+}
+
+/// Says when Podman may pull an image.
+pub(super) fn pull_policy(image: &Image) -> &'static str {
+    if image.is_built { "never" } else { "missing" }
 }
 
 /// Says how a container reads its config again, in the way that the host's Podman knows.

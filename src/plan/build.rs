@@ -9,7 +9,7 @@ use super::{
     SourcePlan, UserPlan,
 };
 use crate::model::{
-    BarmanServer, EndpointId, EtcdCluster, EtcdMember, HostId, Model, PatroniCluster,
+    BarmanServer, EndpointId, EtcdCluster, EtcdMember, Export, HostId, Model, PatroniCluster,
     PatroniMember, Pod, SecretId, SecretSource, podman_passfile, podman_passwords, podman_secret,
 };
 
@@ -24,6 +24,7 @@ pub(super) enum Runs<'m> {
     Patroni(&'m PatroniCluster, &'m PatroniMember),
     Proxy(&'m PatroniCluster),
     Barman(&'m BarmanServer),
+    Postgres(&'m Export),
     User(&'m Pod),
 }
 
@@ -50,6 +51,11 @@ pub(super) fn index(model: &Model) -> Vec<Vec<(EndpointId, Runs<'_>)>> {
     }
     for server in &model.barman_servers {
         set(server.endpoint, Runs::Barman(server));
+        for export in &server.exports {
+            if let Some(endpoint) = export.postgres {
+                set(endpoint, Runs::Postgres(export));
+            }
+        }
     }
     for pod in &model.pods {
         set(pod.endpoint, Runs::User(pod));
@@ -253,6 +259,9 @@ fn service<'m>(
             })
         }
         Runs::Barman(server) => Service::Barman(barman(model, server, secrets)),
+        Runs::Postgres(export) => {
+            Service::Postgres(super::export::postgres(model, export, endpoint))
+        }
         Runs::User(pod) => Service::User(user(model, pod, secrets)),
     })
 }
@@ -333,6 +342,7 @@ fn barman<'m>(
             minimum_redundancy: source.minimum_redundancy,
             recovery_window: source.recovery_window,
             postgres_version: cluster.postgres_version,
+            patroni_image: cluster.image.as_deref(),
         });
     }
     let passfile_secret = podman_passfile(&server.name);
@@ -347,6 +357,7 @@ fn barman<'m>(
             .max()
             .unwrap_or(17),
         sources,
+        exports: super::export::plans(model, server),
         passfile_secret,
         image: server.image.as_deref(),
     }

@@ -61,6 +61,8 @@ codes! {
     Error BackupReplicaNotMember "backup-replica-not-member";
     /// A text is no IPv4 address or DNS name.
     Error BadAddress "bad-address";
+    /// A text is no name of a backup.
+    Error BadBackupId "bad-backup-id";
     /// A text is no Linux capability.
     Error BadCapability "bad-capability";
     /// A text holds a character that its target format can't carry.
@@ -93,6 +95,8 @@ codes! {
     Error BadSchedule "bad-schedule";
     /// A text is no signal.
     Error BadSignal "bad-signal";
+    /// A text or a number is nothing that a recovery can stop at.
+    Error BadTarget "bad-target";
     /// A Barman source is on another network than its server.
     Error BarmanNetworksDiffer "barman-networks-differ";
     /// A host's bridge has no free address left.
@@ -111,6 +115,10 @@ codes! {
     Error EpochNotTrusted "epoch-not-trusted";
     /// An etcd cluster has an even number of members.
     Error EvenQuorum "even-quorum";
+    /// An export is to stop before a target that it doesn't have.
+    Error ExclusiveWithoutTarget "exclusive-without-target";
+    /// An export is of a cluster that its Barman server doesn't back up.
+    Error ExportWithoutSource "export-without-source";
     /// A capability would open the egress lock.
     Error ForbiddenCapability "forbidden-capability";
     /// An override would open the egress lock.
@@ -175,12 +183,16 @@ codes! {
     Error ReservedParameter "reserved-parameter";
     /// A schedule names no day that exists.
     Error ScheduleNeverFires "schedule-never-fires";
+    /// An export has several targets.
+    Error SeveralTargets "several-targets";
     /// A member's slot would have the name of Barman's.
     Error SlotCollision "slot-collision";
     /// A host's bridge shares addresses with another network.
     Error SubnetOverlap "subnet-overlap";
     /// The file isn't JSON.
     Error Syntax "syntax";
+    /// A moment to recover to has no time zone.
+    Error TargetWithoutZone "target-without-zone";
     /// Synchronous replication has nobody to wait for.
     Error TooFewForSync "too-few-for-sync";
     /// A leader's lock may run out while Patroni still retries.
@@ -245,6 +257,8 @@ codes! {
     Warning UnmatchedRule "unmatched-rule";
     /// No client can reach a cluster.
     Warning UnreachableCluster "unreachable-cluster";
+    /// No client can reach the PostgreSQL of an export.
+    Warning UnreachableExport "unreachable-export";
 }
 
 impl fmt::Display for Code {

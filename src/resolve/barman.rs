@@ -76,11 +76,13 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
             own_group: Some(format!("barman-{name}")),
             at,
         });
+        let exports = super::export::resolve(resolver, at, (name, server, (host, network)));
         resolver.model.barman_servers.push(BarmanServer {
             name: name.clone(),
             endpoint,
             compression: compression(server.compression),
             sources,
+            exports,
             image: server.image.clone(),
         });
     }

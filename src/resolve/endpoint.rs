@@ -17,6 +17,7 @@ pub(super) enum Kind {
     Patroni,
     Proxy,
     Barman,
+    Postgres,
     User,
 }
 

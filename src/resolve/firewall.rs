@@ -21,6 +21,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     etcd(resolver);
     patroni(resolver);
     barman(resolver);
+    exports(resolver);
     pods(resolver);
     hosts(resolver);
 }
@@ -153,6 +154,25 @@ fn barman(resolver: &mut Resolver<'_>) {
             inbound(model, proxy, tcp(POSTGRES, group(&own)));
             outbound(model, endpoint, tcp(POSTGRES, Peer::Host(proxy_name)));
             peers(model, endpoint, &[proxy]);
+        }
+    }
+}
+
+/// The clients of an export's PostgreSQL talk to it. It has nobody to dial.
+fn exports(resolver: &mut Resolver<'_>) {
+    let description = resolver.description;
+    let mut clients = Vec::new();
+    for server in &resolver.model.barman_servers {
+        let written = description.barman_servers.get(&server.name);
+        for export in &server.exports {
+            let written = written.and_then(|it| it.exports.get(&export.name));
+            let postgres = written.and_then(|it| it.postgres.as_ref());
+            clients.extend(export.postgres.zip(postgres.map(|it| &it.client_groups)));
+        }
+    }
+    for (endpoint, groups) in clients {
+        for client in groups.iter().collect::<BTreeSet<_>>() {
+            inbound(&mut resolver.model, endpoint, tcp(POSTGRES, group(client)));
         }
     }
 }

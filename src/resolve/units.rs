@@ -107,7 +107,21 @@ fn files(resolver: &Resolver<'_>, id: EndpointId) -> Vec<(String, Pointer)> {
     } else {
         files.push((format!("{name}-main.container"), pointer.clone()));
     }
+    if place.kind == Kind::Barman {
+        files.extend(exports(resolver, pointer));
+    }
     files
+}
+
+/// Returns the unit files of the exports of the Barman server at `pointer`.
+fn exports(resolver: &Resolver<'_>, pointer: &Pointer) -> Vec<(String, Pointer)> {
+    let server = pointer.segments().next_back().unwrap_or_default();
+    let server = resolver.description.barman_servers.get(&server);
+    let exports = server.into_iter().flat_map(|it| it.exports.keys());
+    let place = pointer.child("exports");
+    exports
+        .map(|name| (format!("export-{name}.service"), place.child(name)))
+        .collect()
 }
 
 /// Returns the systemd service that Quadlet makes of a unit file.

@@ -10,7 +10,7 @@ fn the_readme_has_the_commands_of_the_page() {
     let section = readme
         .split("## Your first real cluster")
         .nth(1)
-        .and_then(|rest| rest.split("## Commands").next())
+        .and_then(|rest| rest.split("\n## ").next())
         .unwrap();
     let page = fs::read_to_string(path("docs/first-cluster.md")).unwrap();
     let mut printed = commands(&page);

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::format::yaml::to_yaml;
 use crate::plan::{Bootstrap, PatroniPlan, Placed};
 
+use super::super::images;
 use super::{CONFIG, HOME, SOCKETS, dynamic, hba};
 
 /// WAL that the slots of members that are away may keep; more would fill the disk and stop the primary.
@@ -138,7 +139,7 @@ pub(super) fn patroni_yml(plan: &PatroniPlan) -> String {
             use_unix_socket: true,
             use_unix_socket_repl: true,
             data_dir: format!("{HOME}/data"),
-            bin_dir: format!("/usr/lib/postgresql/{postgres_version}/bin"),
+            bin_dir: images::bin_dir(*postgres_version),
             pgpass: "/tmp/pgpass",
             basebackup: vec![BTreeMap::from([("checkpoint", "fast")])],
             authentication: authentication(),

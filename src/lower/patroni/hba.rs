@@ -5,7 +5,8 @@
 use crate::plan::{PatroniPlan, Placed};
 
 /// Roles that nobody becomes through a proxy; Barman's own lines come first.
-const NEVER_PROXIED: &str = "postgres,replicator,rewind,barman,streaming_barman,barman_canary";
+pub(in crate::lower) const NEVER_PROXIED: &str =
+    "postgres,replicator,rewind,barman,streaming_barman,barman_canary";
 
 /// Returns the lines of `pg_hba.conf`; the first that fits decides.
 pub(super) fn lines(plan: &PatroniPlan) -> Vec<String> {

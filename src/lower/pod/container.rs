@@ -39,6 +39,7 @@ pub(super) fn unit(
         on_change: _,
         member: _,
         after: _,
+        requires,
         restart_delay_secs,
     } = part;
     let container = format!("{}-{name}", pod.name);
@@ -47,7 +48,7 @@ pub(super) fn unit(
         UnitKey::Description,
         format_args!("Container {name} of pod {}", pod.name),
     );
-    common::push_ordering(&mut unit, after);
+    push_ordering(&mut unit, after, requires);
     unit.push(ContainerKey::ContainerName, &container)
         .push(ContainerKey::Pod, format_args!("{}.pod", pod.name));
     common::push_image(&mut unit, image);
@@ -74,6 +75,14 @@ pub(super) fn unit(
         .push(ServiceKey::RestartSec, restart_delay_secs);
     common::push_timeouts(&mut unit, *stop_timeout_secs);
     unit
+}
+
+fn push_ordering(unit: &mut Unit, after: &[String], requires: &[String]) {
+    common::push_ordering(unit, after);
+    if !requires.is_empty() {
+        unit.push_words(UnitKey::Requires, requires)
+            .push_words(UnitKey::After, requires);
+    }
 }
 
 fn push_program(

@@ -1,10 +1,10 @@
-"""The commands of docs/first-cluster.md, taken from the page itself.
+"""Commands as pages print them, taken from the pages themselves: docs/first-cluster.md, and the runbook that was rendered.
 
-Commands are what is indented by four blanks. Those of a block whose paragraph before begins with `On each host` are for the hosts, all others
-for where the operator works. A command is a line, together with the lines after it until bash finds it whole.
+A command is a line, together with the lines after it until bash finds it whole.
 """
 
 import dataclasses
+import re
 import subprocess
 
 from . import places
@@ -13,6 +13,8 @@ PAGE = places.ROOT / "docs/first-cluster.md"
 _INDENT = "    "
 # The one command that takes a person.
 EDIT = "$EDITOR cluster.json"
+_FENCE = re.compile(r"^([^\n:]+):[^\n]*\n\n```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_VARIABLE = re.compile(r"(?<![\w.])([A-Z]+)=('[^']*'|[^\s;]*)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +26,30 @@ class Command:
     is_on_hosts: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A printed block of commands: its text, the heading that it stands under, and what the line before says of where it is typed."""
+
+    text: str
+    heading: str
+    place: str
+
+    def filled(self, values):
+        """The text with the variables at its top set as a reader would set them."""
+        top, lines = True, []
+        for line in self.text.splitlines():
+            top = top and bool(re.match(r"[A-Z]+=", line))
+            lines.append(_VARIABLE.sub(lambda found: _assignment(found, values), line) if top else line)
+        return "\n".join(lines) + "\n"
+
+
+def _assignment(found, values):
+    return f"{found[1]}='{values[found[1]]}'" if found[1] in values else found[0]
+
+
 def commands():
-    """All commands of the page, in order."""
+    """All commands of the page of a first cluster, in order: those in blocks that are indented by four blanks. Those of a block whose paragraph
+    before begins with `On each host` are for the hosts, all others for where the operator works."""
     heading, is_on_hosts = "", False
     for block in PAGE.read_text().split("\n\n"):
         lines = block.strip("\n").splitlines()
@@ -36,6 +60,14 @@ def commands():
                 yield Command(text, heading, is_on_hosts)
         else:
             is_on_hosts = block.startswith("On each host")
+
+
+def blocks(text):
+    """All fenced blocks of a runbook, in order."""
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        heading, _, body = section.partition("\n")
+        for found in _FENCE.finditer(body):
+            yield Block(found[2], heading, found[1])
 
 
 def _whole(lines):

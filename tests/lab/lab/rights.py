@@ -40,9 +40,11 @@ class Rights:
         self._patroni = self._clustered("patroni_clusters", ["members", "read_replicas"], "patroni-{}", "{}.{}", [_POSTGRES, _PATRONI_API])
         self._proxies = self._clustered("patroni_clusters", ["proxies"], "proxy-{}", "{}.{}-proxy", [*_PROXY, _STATISTICS])
         self._barman = {name: self._named("barman", name, entry, f"barman-{name}") for name, entry in described.get("barman_servers", {}).items()}
+        self._exports = {(server, name): self._export(server, name) for server, entry in described.get("barman_servers", {}).items()
+                         for name, export in entry.get("exports", {}).items() if "postgres" in export}
         self._pods = {name: self._named(name, name, entry) for name, entry in described.get("pods", {}).items()}
         services = [member for clusters in [self._etcd, self._patroni, self._proxies] for members in clusters.values() for member in members]
-        self.endpoints = [*self._hosts.values(), *services, *self._barman.values(), *self._pods.values()]
+        self.endpoints = [*self._hosts.values(), *services, *self._barman.values(), *self._exports.values(), *self._pods.values()]
         self._services()
         self._written()
 
@@ -67,6 +69,13 @@ class Rights:
 
     def _named(self, pod, name, entry, *own):
         return Endpoint(entry.get("hostname", f"{name}.{self._domain}"), entry["host"], pod, frozenset([*entry.get("groups", []), *own]))
+
+    def _export(self, server, name):
+        """The PostgreSQL of an export, on its Barman's host."""
+        entry = self._described["barman_servers"][server]
+        own = entry["exports"][name]["postgres"]
+        hostname = own.get("hostname", f"{name}.{server}-export.{self._domain}")
+        return Endpoint(hostname, entry["host"], f"postgres-{name}", frozenset(own.get("groups", [])), frozenset([_POSTGRES]))
 
     def _clustered(self, section, fields, pod, label, serves):
         """The endpoints of each cluster: a member is a host's name, or an object that says more. Each has its service's group: the pod's name."""
@@ -99,6 +108,9 @@ class Rights:
         for name, server in self._described.get("barman_servers", {}).items():
             for source in server["sources"]:
                 self._connect([self._barman[name]], self._proxy(source["cluster"], source.get("proxy", server["host"])), _POSTGRES)
+        for (server, name), endpoint in self._exports.items():
+            clients = self._described["barman_servers"][server]["exports"][name]["postgres"].get("client_groups", [])
+            self._grant(self._accepts, self._of_groups(clients), [endpoint], _POSTGRES)
         for name, pod in self._described.get("pods", {}).items():
             for cluster in pod.get("uses", []):
                 self._connect([self._pods[name]], self._proxy(cluster, pod["host"]), *_PROXY)

@@ -62,12 +62,27 @@ class Record:
             return Image(**facts, has=programs.__contains__)
         return None
 
+    def program(self, unit):
+        """What is recorded of the program that a unit starts, where it isn't its image's own."""
+        entrypoint = unit.one("--entrypoint")
+        name = Path(json.loads(entrypoint)[0]).name if entrypoint and entrypoint.startswith("[") else ""
+        return Program(**self.entries["postgres"]["facts"]) if name == "postgres" else None
+
     def built(self, reference, containerfile):
         """The image of a Containerfile, above its base; what its programs do on a signal is recorded under its own name."""
         base = self.entry(containerfile.base)["facts"] | self.entries[split(reference)[0]]["facts"]
         base.pop("programs")
         packages = needed_packages(containerfile.packages)
         return Image(**base | containerfile.facts(base["path"]), has=lambda path: bool(packages & owners(path)))
+
+
+@dataclass
+class Program:
+    """What a program does on a signal, whatever its image."""
+
+    stops_on: list
+    reloads_on: list
+    notifies: bool
 
 
 def split(reference):

@@ -3,6 +3,7 @@
 Below `generic`, which is what Quadlet adds by itself, stands one function per kind of pod, in the order of the design.
 """
 
+import datetime
 import json
 import shlex
 from dataclasses import dataclass, field
@@ -105,6 +106,7 @@ class Platform:
         for name, server in self.description.get("barman_servers", {}).items():
             if server["host"] == host:
                 found["barman"] = barman(name, server, self.endpoint(self.network_of(server), server, name))
+                found |= {f"postgres-{export}": postgres(self, export, entry, self.postgres_place(name, export)) for export, entry in with_postgres(server)}
         for name, entry in self.description.get("pods", {}).items():
             if entry["host"] == host:
                 found[name] = user_pod(self, name, entry)
@@ -113,6 +115,18 @@ class Platform:
                 container.options += self.overridden(f"{container.unit}.container")
             pod.options += self.overridden(f"{pod.name}.pod")
         return found
+
+    def postgres_place(self, server_name, export):
+        """The endpoint of an export's PostgreSQL, which is on its Barman's host."""
+        server = self.description["barman_servers"][server_name]
+        placement = {**server["exports"][export]["postgres"], "host": server["host"]}
+        return self.endpoint(self.network_of(server), placement, f"{export}.{server_name}-export")
+
+    def exports(self, host):
+        """The command of each export's unit on a host."""
+        for server in self.description.get("barman_servers", {}).values():
+            for name, entry in server.get("exports", {}).items() if server["host"] == host else ():
+                yield f"export-{name}.service", [f"{CONFIG}/bin/export", entry["cluster"], name, *export_options(entry)]
 
     def overridden(self, unit_file):
         """What the description's drop-in of a unit adds."""
@@ -306,6 +320,44 @@ def barman(server_name, server, place):
          secret_mount(f"containerops.passfile.{server_name}", "/run/secrets/passfile", POSTGRES_UID, POSTGRES_UID, "0400"),
          user(POSTGRES_UID), ("--init", None), ("--entrypoint", '["python3"]'), stop_timeout(30)],
         ["/etc/barman/crond.py", "/etc/barman/crontab"])])
+
+
+def with_postgres(server):
+    return [(name, entry) for name, entry in server.get("exports", {}).items() if "postgres" in entry]
+
+
+def export_options(entry):
+    """What barman-restore is told, in its own words; times are in UTC."""
+    if "target_time" in entry:
+        time = datetime.datetime.fromisoformat(entry["target_time"]).astimezone(datetime.timezone.utc)
+        yield f"--target-time={time.isoformat(timespec='milliseconds' if time.microsecond else 'seconds')}"
+    elif "target_lsn" in entry:
+        yield f"--target-lsn={entry['target_lsn'].upper()}"
+    elif "target_xid" in entry:
+        yield f"--target-xid={entry['target_xid']}"
+    elif "target_name" in entry:
+        yield f"--target-name={entry['target_name']}"
+    else:
+        yield "--latest"
+    if entry.get("exclusive"):
+        yield "--exclusive"
+    if "backup_id" in entry:
+        yield f"--backup-id={entry['backup_id']}"
+
+
+def postgres(platform, export, entry, place):
+    """Plain PostgreSQL on what an export made: its own settings stand on the command line, so that the directory can be moved."""
+    name = f"postgres-{export}"
+    cluster = platform.description["patroni_clusters"][entry["cluster"]]
+    image, how = image_of(cluster)
+    settings = ["hba_file=/etc/postgres/pg_hba.conf", "listen_addresses=*", "port=5432", "unix_socket_directories=/run/postgresql",
+                "archive_mode=off", "logging_collector=off", "log_destination=stderr"]
+    program = f"/usr/lib/postgresql/{cluster.get('postgres_version', 17)}/bin/postgres"
+    return pod(name, place, [Container(
+        f"{name}-main", name, image,
+        [*how, *CONFINED, config(name, "main", "/etc/postgres"), volume(f"{DATA}/barman_restored/{export}", "/var/lib/postgresql/data", "z"),
+         ("--tmpfs", "/run/postgresql:mode=1777"), user(POSTGRES_UID), ("--entrypoint", json.dumps([program])), ("--stop-signal", "INT"), stop_timeout(120)],
+        ["-D", "/var/lib/postgresql/data", *(word for setting in settings for word in ("-c", setting))])], [("--shm-size", "1024m")])
 
 
 def user_pod(platform, name, entry):

@@ -10,6 +10,7 @@ from podman import read_options
 
 PROVES = "each unit fits its image, as images.json records it or its Containerfile makes it: tag, programs, shell, user, signals, volumes"
 WEIGHT = 3
+RESTORED = "/var/containerops/data/barman_restored"
 
 
 def judge(tree, verdict):
@@ -113,7 +114,7 @@ def judge_unit(record, builds, unit, verdict):
         return
     judge_programs(image, unit, verdict)
     judge_user(image, unit, verdict)
-    judge_signals(image, unit, verdict)
+    judge_signals(record.program(unit) or image, unit, verdict)
     for volume in image.volumes:
         if volume not in unit.targets():
             verdict.problem(unit.file, f"nothing is mounted at {volume}, where the image declares a volume: each start would make a new one")
@@ -162,11 +163,14 @@ def judge_user(image, unit, verdict):
     owners = dict(re.findall(r"^d (\S+) \S+ (\S+ \S+)", "\n".join(f.read_text() for f in unit.host.files("etc/tmpfiles.d/*.conf")), flags=re.M))
     for source, target, flags in unit.mounts():
         if "ro" not in flags:
-            verdict.differs(unit.file, f"owner of {source}, which it writes at {target}", user, owners.get(source, "nobody").replace(" ", ":"))
+            # What an export makes belongs to whom its parent does: nobody else may write there.
+            parent = source.rpartition("/")[0]
+            owner = owners.get(source) or (owners.get(parent) if parent == RESTORED else None) or "nobody"
+            verdict.differs(unit.file, f"owner of {source}, which it writes at {target}", user, owner.replace(" ", ":"))
 
 
 def judge_signals(image, unit, verdict):
-    stop = signal_name(unit.one("--stop-signal") or image.stop_signal)
+    stop = signal_name(unit.one("--stop-signal") or getattr(image, "stop_signal", "TERM"))
     if stop not in image.stops_on:
         verdict.problem(unit.file, f"is stopped by {stop}, which doesn't stop it within its time: it stops on {', '.join(image.stops_on)}")
     for _, words in podman(unit.calls, "kill"):

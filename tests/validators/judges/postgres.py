@@ -12,6 +12,7 @@ RULES = Path("/tmp/pg_hba.conf")
 
 def judge(tree, verdict):
     found = [pair for host in tree.hosts for pair in configs(host, verdict)]
+    plain = [file for host in tree.hosts for file in host.files("pg_hba.conf")]
     if not found:
         return
     # It reads these lines when it starts; what it thinks of others, it tells without obeying them.
@@ -21,6 +22,9 @@ def judge(tree, verdict):
         for file, content in found:
             verdict.judged(file)
             judge_rules(file, content["postgresql"].get("pg_hba", []), (server, verdict))
+        for file in plain:
+            verdict.judged(file)
+            judge_rules(file, file.read_text().splitlines(), (server, verdict))
     for file, content in found:
         judge_parameters(file, content, verdict)
 
