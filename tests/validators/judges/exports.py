@@ -30,5 +30,7 @@ def judge_pull(host, names, verdict):
     text = file.read_text() if file.exists() else ""
     wanted = [word for value in quadlet.sections(text).get("Unit", {}).get("Wants", []) for word in value.split()]
     verdict.differs(file, "units that Barman's pulls in", names, sorted(wanted))
-    if file.exists():
-        verdict.judged(file)
+    # Where nothing is declared, nothing is pulled in.
+    for judged in (file, host.quadlet / "barman-main.container"):
+        if judged.exists():
+            verdict.judged(judged)
