@@ -14,7 +14,7 @@ mod placement;
 mod pod;
 mod secret;
 
-pub use barman::{BarmanServer, BarmanSource, Compression};
+pub use barman::{BarmanServer, BarmanSource, Compression, Drill};
 pub use etcd::{EtcdCluster, EtcdMember, InitialClusterState};
 pub use export::{Export, ExportPostgres};
 pub use host::{Arch, Host, HostEndpoint};

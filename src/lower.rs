@@ -20,6 +20,7 @@ mod sample;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod unit;
 mod user;
 
@@ -48,6 +49,7 @@ pub fn lower(plan: &HostPlan) -> Bundle {
     output.bundle.podman_version = podman_version.to_string();
     let parts: Vec<(&PodPlan, Part)> = pods.iter().map(|pod| (pod, pod::part(plan, pod))).collect();
     host::lower(&mut output, plan, &parts);
+    timer::lower(&mut output, &parts);
     secrets::lower(&mut output, plan);
     export::lower(&mut output, plan);
     for endpoint in endpoints {

@@ -335,6 +335,17 @@ pub struct BarmanSource {
     pub minimum_redundancy: u32,
     /// Days back to which the cluster can be restored.
     pub recovery_window: u32,
+    /// The restores that show whether the backups are good.
+    pub drill: Option<Drill>,
+}
+
+/// Restores by schedule.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Drill {
+    /// Five cron fields, in UTC.
+    pub schedule: String,
+    /// Directory on Barman's host for what is restored.
+    pub scratch_path: String,
 }
 
 /// Compression of archived WAL.

@@ -17,9 +17,9 @@ pub use export::{ExportPlan, PostgresPlan};
 pub use runbook::{ArchivePlan, PlacePlan, RunbookPlan};
 
 pub use crate::model::{
-    Arch, Compression, Container, ContainerSecret, EgressRule, ExportTarget, FirewallRule, Network,
-    Override, Peer, PodmanVersion, Ports, Proto, PublishedPort, SecretSource, SecretTarget,
-    Synchronous, Volume, VolumeSource,
+    Arch, Compression, Container, ContainerSecret, Drill, EgressRule, ExportTarget, FirewallRule,
+    Network, Override, Peer, PodmanVersion, Ports, Proto, PublishedPort, SecretSource,
+    SecretTarget, Synchronous, Volume, VolumeSource,
 };
 
 /// The plans of all hosts. Each is built when it is asked for, so that many hosts need little
@@ -309,6 +309,8 @@ pub struct SourcePlan<'m> {
     pub postgres_version: u16,
     /// Image of Patroni, where the description names one.
     pub patroni_image: Option<&'m str>,
+    /// The restores that show whether the backups are good.
+    pub drill: Option<&'m Drill>,
 }
 
 /// A pod of the user's own.

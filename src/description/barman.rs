@@ -75,6 +75,21 @@ pub struct BarmanSource {
     /// Seconds after which a WAL segment is closed though it isn't full. Default 60.
     #[serde(default = "archive_timeout")]
     pub archive_timeout: u32,
+    /// Restores that are made by schedule, to show that the backups are good. Default: none.
+    #[serde(default)]
+    pub drill: Option<Drill>,
+}
+
+/// Restores into scratch space on Barman's host, started without a network, looked through and removed.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Drill {
+    /// When: five cron fields, in UTC.
+    pub schedule: String,
+    /// Directory on Barman's host with room for a whole restored cluster. Below `/var/containerops` only the default will do:
+    /// `/var/containerops/data/barman_scratch`.
+    #[serde(default)]
+    pub scratch_path: Option<String>,
 }
 
 fn minimum_redundancy() -> u32 {

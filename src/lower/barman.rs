@@ -2,6 +2,9 @@
 //!
 //! <https://docs.pgbarman.org/release/3.13.3/user_guide/configuration.html>; nothing here is newer than Barman 3.13.
 
+mod calendar;
+mod drill;
+
 use serde::Serialize;
 
 use crate::bundle::File;
@@ -10,7 +13,7 @@ use crate::plan::{BarmanPlan, Compression, HostPlan, PodPlan, SecretTarget, Sour
 
 use super::images::{self, POSTGRES_UID};
 use super::part::{
-    ConfigChange, ConfigDirectory, ContainerPart, DataDirectory, Part, Relabel, VolumePart,
+    ConfigChange, ConfigDirectory, ContainerPart, DataDirectory, Image, Part, Relabel, VolumePart,
     config_path, script, text,
 };
 
@@ -19,7 +22,53 @@ const HOME: &str = "/var/lib/barman";
 const DATA: &str = "/var/containerops/data/barman";
 /// The same path in the container as on the host: Barman writes absolute paths into what it restores.
 pub(super) const RESTORED: &str = "/var/containerops/data/barman_restored";
+/// What the check and the drills found. Everybody may read it, as `node_exporter` does.
+const REPORTS: &str = "/var/containerops/data/barman_reports";
 const PASSFILE: &str = "/run/secrets/passfile";
+
+/// What every Barman server has the same; programs among it are run by name.
+const TEXTS: [(&str, &str); 9] = [
+    (
+        "archive.py",
+        include_str!("../../templates/barman/archive.py"),
+    ),
+    (
+        "barman.conf",
+        include_str!("../../templates/barman/barman.conf"),
+    ),
+    (
+        "canary.sql",
+        include_str!("../../templates/barman/canary.sql"),
+    ),
+    ("check.py", include_str!("../../templates/barman/check.py")),
+    ("crond.py", include_str!("../../templates/barman/crond.py")),
+    ("drill.py", include_str!("../../templates/barman/drill.py")),
+    ("drops.py", include_str!("../../templates/barman/drops.py")),
+    (
+        "report.py",
+        include_str!("../../templates/barman/report.py"),
+    ),
+    (
+        "restore.py",
+        include_str!("../../templates/barman/restore.py"),
+    ),
+];
+
+/// As [`TEXTS`], and run by their path.
+const SCRIPTS: [(&str, &str); 3] = [
+    (
+        "drill-postgres.sh",
+        include_str!("../../templates/barman/drill-postgres.sh"),
+    ),
+    (
+        "first-backup.sh",
+        include_str!("../../templates/barman/first-backup.sh"),
+    ),
+    (
+        "resume-wal.sh",
+        include_str!("../../templates/barman/resume-wal.sh"),
+    ),
+];
 
 /// Lowers one Barman server.
 pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &BarmanPlan) -> Part {
@@ -32,10 +81,11 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &BarmanPlan) -> Part 
         image,
     } = plan;
     let provided = images::barman(*image, *postgres_version);
+    let care = drill::care(sources, &provided.image);
     let path = config_path(&pod.name, "main");
     let mut files = provided.files;
     let mut builds = provided.builds;
-    // What is restored can be looked at on the spot, by its own cluster's image.
+    // What is restored is tried in drills and can be looked at on the spot, by its own cluster's image.
     for source in sources {
         let postgres = images::patroni(source.patroni_image, source.postgres_version);
         files.extend(postgres.files);
@@ -49,8 +99,26 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &BarmanPlan) -> Part 
         *compression,
         *postgres_version,
     ));
+    files.extend(care.files);
 
-    let mut container = ContainerPart::new("main", provided.image);
+    let container = container(provided.image, passfile_secret, path);
+    Part {
+        containers: vec![container],
+        files,
+        directories: vec![
+            directory(DATA, 0o700),
+            directory(RESTORED, 0o700),
+            directory(REPORTS, 0o755),
+        ],
+        shm_size_mib: None,
+        add_hosts: Vec::new(),
+        builds,
+        timers: care.timers,
+    }
+}
+
+fn container(image: Image, passfile_secret: &str, config: String) -> ContainerPart {
+    let mut container = ContainerPart::new("main", image);
     container.entrypoint = vec!["python3".to_owned()];
     container.command = vec![format!("{CONFIG}/crond.py"), format!("{CONFIG}/crontab")];
     container.user = Some((POSTGRES_UID, POSTGRES_UID));
@@ -58,15 +126,16 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &BarmanPlan) -> Part 
         ("HOME".to_owned(), HOME.to_owned()),
         ("TZ".to_owned(), "UTC".to_owned()),
     ];
-    container.secrets = vec![(passfile_secret.clone(), passfile())];
+    container.secrets = vec![(passfile_secret.to_owned(), passfile())];
     container.volumes = vec![
         volume(DATA, HOME, Relabel::Private),
         volume(RESTORED, RESTORED, Relabel::Shared),
+        volume(REPORTS, REPORTS, Relabel::Shared),
     ];
     // Barman reads its config anew at each run, and crond.py the crontab each minute. A changed crond.py waits for the
     // next start: restarting for it would break off a backup.
     container.config = vec![ConfigDirectory {
-        path,
+        path: config,
         mount: CONFIG.to_owned(),
         on_change: ConfigChange::Nothing,
     }];
@@ -75,14 +144,7 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &BarmanPlan) -> Part 
     // Barman's processes outlive the `barman cron` that started them; something must reap them.
     container.runs_init = true;
     container.stop_timeout_secs = 30;
-    Part {
-        containers: vec![container],
-        files,
-        directories: vec![directory(DATA), directory(RESTORED)],
-        shm_size_mib: None,
-        add_hosts: Vec::new(),
-        builds,
-    }
+    container
 }
 
 fn passfile() -> SecretTarget {
@@ -103,10 +165,10 @@ fn volume(source: &str, mount: &str, relabel: Relabel) -> VolumePart {
     }
 }
 
-fn directory(path: &str) -> DataDirectory {
+fn directory(path: &str, mode: u32) -> DataDirectory {
     DataDirectory {
         path: path.to_owned(),
-        mode: 0o700,
+        mode,
         uid: POSTGRES_UID,
         gid: POSTGRES_UID,
     }
@@ -123,40 +185,18 @@ fn config_files(
         psql: format!("{bin_dir}/psql"),
         sources: sources.iter().map(scheduled).collect(),
     };
-    let mut files = vec![
-        (
-            "barman.conf".to_owned(),
-            text(include_str!("../../templates/barman/barman.conf")),
-        ),
-        (
-            "crontab".to_owned(),
-            text(render(Template::BarmanCrontab, &crontab)),
-        ),
-        (
-            "crond.py".to_owned(),
-            text(include_str!("../../templates/barman/crond.py")),
-        ),
-        (
-            "canary.sql".to_owned(),
-            text(include_str!("../../templates/barman/canary.sql")),
-        ),
-        (
-            "archive.py".to_owned(),
-            text(include_str!("../../templates/barman/archive.py")),
-        ),
-        (
-            "restore.py".to_owned(),
-            text(include_str!("../../templates/barman/restore.py")),
-        ),
-        (
-            "drops.py".to_owned(),
-            text(include_str!("../../templates/barman/drops.py")),
-        ),
-        (
-            "first-backup.sh".to_owned(),
-            script(include_str!("../../templates/barman/first-backup.sh")),
-        ),
-    ];
+    let fixed = TEXTS.iter().map(|(name, content)| (*name, text(*content)));
+    let scripts = SCRIPTS
+        .iter()
+        .map(|(name, content)| (*name, script(*content)));
+    let mut files: Vec<(String, File)> = fixed
+        .chain(scripts)
+        .map(|(name, file)| (name.to_owned(), file))
+        .collect();
+    files.push((
+        "crontab".to_owned(),
+        text(render(Template::BarmanCrontab, &crontab)),
+    ));
     files.extend(sources.iter().map(|source| {
         let server = server(source, compression, postgres_version);
         let name = format!("barman.d/{}.conf", source.cluster);
@@ -228,6 +268,7 @@ fn server(source: &SourcePlan, compression: Compression, client_version: u16) ->
         // The newest client programs read every older server.
         postgres_version: _,
         patroni_image: _,
+        drill: _,
     } = source;
     Server {
         cluster: Line::of(cluster),
@@ -285,6 +326,7 @@ mod tests {
             recovery_window: 30,
             postgres_version: 17,
             patroni_image: None,
+            drill: None,
         }
     }
 

@@ -58,6 +58,7 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &EtcdPlan) -> Part {
         shm_size_mib: None,
         add_hosts: Vec::new(),
         builds: Vec::new(),
+        timers: Vec::new(),
     }
 }
 

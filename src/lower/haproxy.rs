@@ -50,6 +50,7 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &ProxyPlan) -> Part {
         shm_size_mib: None,
         add_hosts: Vec::new(),
         builds: Vec::new(),
+        timers: Vec::new(),
     }
 }
 

@@ -31,6 +31,17 @@ pub(super) fn lower(output: &mut Output, overrides: &[&Override]) {
             &place,
             text(drop_in.render(format_args!("What is overridden in {unit_file}"))),
         );
-        output.row(unit_file).restarts_on(&place);
+        let row = with_row(output, unit_file);
+        output.row(&row).restarts_on(&place);
     }
+}
+
+/// What a timer runs has no row of its own.
+fn with_row(output: &Output, unit_file: &str) -> String {
+    let timer = unit_file
+        .strip_suffix(".service")
+        .map(|stem| format!("{stem}.timer"));
+    timer
+        .filter(|timer| output.bundle.units.contains_key(timer))
+        .unwrap_or_else(|| unit_file.to_owned())
 }

@@ -20,6 +20,37 @@ pub(super) struct Part {
     pub(super) add_hosts: Vec<(String, std::net::Ipv4Addr)>,
     /// Images that are built on the host.
     pub(super) builds: Vec<Build>,
+    /// What the host runs by the clock.
+    pub(super) timers: Vec<TimerPart>,
+}
+
+/// A timer of the host, and the command that it runs to its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TimerPart {
+    /// Stem of the `.timer` and the `.service` file.
+    pub(super) name: String,
+    /// What it is for, in a few words.
+    pub(super) about: String,
+    /// When it runs.
+    pub(super) elapses: Elapses,
+    /// The program and its arguments.
+    pub(super) command: Vec<String>,
+    /// Seconds that it may take; none for as long as it takes.
+    pub(super) timeout_secs: Option<u32>,
+    /// A path of the host whose file system it needs.
+    pub(super) needs_path: Option<String>,
+}
+
+/// When a timer elapses.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Elapses {
+    /// At each of these calendar events.
+    Calendar(Vec<String>),
+    /// So long after the timer was started, and after the end of each run.
+    Every {
+        /// Seconds.
+        secs: u32,
+    },
 }
 
 /// One container of a pod.

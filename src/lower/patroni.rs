@@ -76,6 +76,7 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
         shm_size_mib: Some(SHM_SIZE_MIB),
         add_hosts: Vec::new(),
         builds: provided.builds,
+        timers: Vec::new(),
     }
 }
 

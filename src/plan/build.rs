@@ -343,6 +343,7 @@ fn barman<'m>(
             recovery_window: source.recovery_window,
             postgres_version: cluster.postgres_version,
             patroni_image: cluster.image.as_deref(),
+            drill: source.drill.as_ref(),
         });
     }
     let passfile_secret = podman_passfile(&server.name);

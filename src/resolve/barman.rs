@@ -9,11 +9,14 @@ use super::endpoint::{Claim, Kind};
 use super::{Resolver, shown};
 use crate::description;
 use crate::model::{
-    BarmanServer, BarmanSource, Compression, EndpointId, HostId, NetworkId, PatroniId,
+    BarmanServer, BarmanSource, Compression, Drill, EndpointId, HostId, NetworkId, PatroniId,
 };
 use crate::name;
 use crate::pointer::{At, Pointer};
 use crate::report::{Code, Diagnostic};
+
+/// Where drills restore to unless the description says where.
+const SCRATCH: &str = "/var/containerops/data/barman_scratch";
 
 /// What was seen of all servers.
 #[derive(Default)]
@@ -131,12 +134,11 @@ fn sources<'d>(
     for (index, source) in server.sources.iter().enumerate() {
         let at = sources.index(index);
         check_numbers(resolver, at, source);
-        let frequency = source.frequency.as_str();
-        if !seen.frequencies.contains(frequency)
-            && check_frequency(resolver, at.key("frequency"), frequency)
-        {
-            seen.frequencies.insert(frequency);
-        }
+        check_frequency(resolver, at.key("frequency"), &source.frequency, seen);
+        let drill = source
+            .drill
+            .as_ref()
+            .map(|drill| self::drill(resolver, at.key("drill"), drill, seen));
         let cluster = resolver.patroni_cluster(at.key("cluster"), &source.cluster);
         check_twice(resolver, at, &source.cluster, seen);
         let Some(cluster) = cluster else { continue };
@@ -148,13 +150,10 @@ fn sources<'d>(
         found.push(BarmanSource {
             cluster,
             proxy,
-            frequency: source
-                .frequency
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" "),
+            frequency: one_blank_apart(&source.frequency),
             minimum_redundancy: source.minimum_redundancy,
             recovery_window: source.recovery_window,
+            drill,
         });
         if let Some(cluster) = resolver.model.patroni_clusters.get_mut(cluster.0) {
             cluster.barman_proxies.push(proxy);
@@ -215,8 +214,53 @@ fn check_numbers(resolver: &mut Resolver<'_>, at: At<'_>, source: &description::
     }
 }
 
+fn one_blank_apart(schedule: &str) -> String {
+    schedule.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Checks when the backups are tried, and where.
+fn drill<'d>(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    written: &'d description::Drill,
+    seen: &mut Seen<'d>,
+) -> Drill {
+    check_frequency(resolver, at.key("schedule"), &written.schedule, seen);
+    let path = written.scratch_path.as_deref().unwrap_or(SCRATCH);
+    let at = at.key("scratch_path");
+    resolver.check(
+        Code::BadPath,
+        at,
+        ("path on a host", path, name::path(path)),
+    );
+    if path != SCRATCH && format!("{path}/").starts_with("/var/containerops/") {
+        let message = format!(
+            "`{path}` is among the platform's own data, and a drill cleans up after itself"
+        );
+        let help = format!("leave it out, which means `{SCRATCH}`, or take a directory elsewhere");
+        let diagnostic = Diagnostic::new(Code::BadPath, at, message);
+        resolver.report.push(diagnostic.help(help));
+    }
+    Drill {
+        schedule: one_blank_apart(&written.schedule),
+        scratch_path: path.to_owned(),
+    }
+}
+
+/// Reports a schedule that is none, unless it was seen to be good before.
+fn check_frequency<'d>(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    text: &'d str,
+    seen: &mut Seen<'d>,
+) {
+    if !seen.frequencies.contains(text) && is_schedule(resolver, at, text) {
+        seen.frequencies.insert(text);
+    }
+}
+
 /// Reports a schedule that cron can't read, and one that never fires. Returns whether it is good.
-fn check_frequency(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) -> bool {
+fn is_schedule(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) -> bool {
     let fields: Vec<&str> = text.split(' ').filter(|field| !field.is_empty()).collect();
     let legal = |c: char| c.is_ascii_digit() || matches!(c, '*' | ',' | '-' | '/');
     let is_plain = fields.len() == 5 && fields.iter().all(|field| field.chars().all(legal));

@@ -95,6 +95,10 @@ fn files(resolver: &Resolver<'_>, id: EndpointId) -> Vec<(String, Pointer)> {
         (format!("{name}.pod"), pointer.clone()),
         (format!("{name}-nebula.container"), pointer.clone()),
     ];
+    if place.kind == Kind::Barman {
+        let timers = timers(resolver, id).into_iter();
+        files.extend(timers.map(|file| (file, pointer.clone())));
+    }
     if place.kind == Kind::User {
         let containers = At::ROOT.key("pods");
         let place = containers.key(name);
@@ -122,6 +126,26 @@ fn exports(resolver: &Resolver<'_>, pointer: &Pointer) -> Vec<(String, Pointer)>
     exports
         .map(|name| (format!("export-{name}.service"), place.child(name)))
         .collect()
+}
+
+/// Returns the unit files of what looks after a Barman server's backups.
+fn timers(resolver: &Resolver<'_>, id: EndpointId) -> Vec<String> {
+    let mut servers = resolver.model.barman_servers.iter();
+    let server = servers.find(|server| server.endpoint == id);
+    let mut files = Vec::new();
+    for source in server.into_iter().flat_map(|server| &server.sources) {
+        let cluster = &resolver.model[source.cluster].name;
+        let kinds: &[&str] = if source.drill.is_some() {
+            &["backup-check", "drill"]
+        } else {
+            &["backup-check"]
+        };
+        for kind in kinds {
+            files.push(format!("{kind}-{cluster}.service"));
+            files.push(format!("{kind}-{cluster}.timer"));
+        }
+    }
+    files
 }
 
 /// Returns the systemd service that Quadlet makes of a unit file.

@@ -4,4 +4,4 @@ Scenarios share the hosts of `lab.platform.Platform`. A module that has a `Platf
 """
 
 ORDER = ["fresh", "backup", "ugly-values", "identity", "proxies", "throughput", "power-cut", "reboot", "partition", "etcd", "etcd-members", "change", "certificates", "secrets",
-         "moments", "dropped", "rebuilt", "plain", "runbook", "first-cluster", "no-mirror"]
+         "moments", "dropped", "rebuilt", "plain", "runbook", "drill", "first-cluster", "no-mirror"]

@@ -312,11 +312,11 @@ def proxy(platform, cluster, place):
 
 def barman(server_name, server, place):
     image, how = image_of(server)
-    restored = f"{DATA}/barman_restored"
+    restored, reports = f"{DATA}/barman_restored", f"{DATA}/barman_reports"
     return pod("barman", place, [Container(
         "barman-main", "barman", image,
         [*how, *CONFINED, *env(HOME="/var/lib/barman", TZ="UTC"), config("barman", "main", "/etc/barman"),
-         volume(f"{DATA}/barman", "/var/lib/barman", "Z"), volume(restored, restored, "z"),
+         volume(f"{DATA}/barman", "/var/lib/barman", "Z"), volume(restored, restored, "z"), volume(reports, reports, "z"),
          secret_mount(f"containerops.passfile.{server_name}", "/run/secrets/passfile", POSTGRES_UID, POSTGRES_UID, "0400"),
          user(POSTGRES_UID), ("--init", None), ("--entrypoint", '["python3"]'), stop_timeout(30)],
         ["/etc/barman/crond.py", "/etc/barman/crontab"])])
