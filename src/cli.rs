@@ -64,6 +64,7 @@ enum Command {
         cops-gen render                        cluster.json into out/\n  \
         cops-gen render prod.json --out /srv/bundles\n  \
         cops-gen render --host db1 --host db2  only these hosts\n  \
+        cops-gen render --host db1 --bundle b  what is out/hosts/db1 otherwise, in b/\n  \
         cops-gen render --check                write nothing; list what would change, exit 1 if \
         anything\n  \
         cops-gen render - --lock l.json < c.json")]
@@ -114,6 +115,9 @@ pub struct Render {
     /// Write nothing; print each path that would change, and exit 1 if there is one.
     #[arg(long)]
     pub(crate) check: bool,
+    /// Write the bundle of the one --host into DIR itself, with no tree around it.
+    #[arg(long, value_name = "DIR", requires = "hosts", conflicts_with_all = ["out", "check"])]
+    pub(crate) bundle: Option<PathBuf>,
 }
 
 /// `lock`'s arguments.

@@ -23,6 +23,7 @@ mod apply;
 pub(crate) mod disk;
 mod file;
 mod run;
+mod single;
 pub(crate) mod survey;
 pub(crate) mod tree;
 
@@ -32,6 +33,7 @@ mod tests;
 pub use file::{create_file, replace_file};
 pub use run::{Prepared, prepare};
 pub(crate) use run::{survey_operator, vanished};
+pub use single::{PreparedBundle, prepare_bundle};
 
 /// Which hosts a run writes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,14 @@
 //! `render`: writes one directory of files per host.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::load::{Loaded, load, tell};
 use crate::bundle::Bundle;
 use crate::cli::{Options, Outcome, Render, Terminal};
+use crate::failure::Failure;
 use crate::model::Model;
 use crate::plan::{Plan, plan};
 use crate::write::{Changes, Scope, Wanted};
@@ -29,6 +31,12 @@ pub(crate) fn run(arguments: &Render, options: Options, terminal: Terminal) -> O
         Err(outcome) => return outcome,
     };
     let plan = plan(model);
+    if let Some(directory) = &arguments.bundle {
+        return match one_host(&scope) {
+            Ok(host) => write_bundle(directory, host, &loaded, &bundle(&plan, host)).said(),
+            Err(outcome) => outcome,
+        };
+    }
     let operator = match scope {
         Scope::All(_) => lower::lower_operator(&plan.networks(), &plan.runbooks()),
         Scope::Hosts(_) => BTreeMap::new(),
@@ -54,8 +62,8 @@ pub(crate) fn run(arguments: &Render, options: Options, terminal: Terminal) -> O
 /// What a run came to, to be said when the progress bar is gone.
 enum Said {
     Summary(String),
-    Differences(Vec<String>),
-    Failed(Vec<crate::failure::Failure>),
+    Differences(Vec<String>, String),
+    Failed(Vec<Failure>),
 }
 
 impl Said {
@@ -65,8 +73,11 @@ impl Said {
                 super::say(&line);
                 Outcome::Yes
             }
-            Self::Differences(lines) => match super::print_lines(&lines) {
-                Outcome::Yes => Outcome::No,
+            Self::Differences(lines, remedy) => match super::print_lines(&lines) {
+                Outcome::Yes => {
+                    super::say(&remedy);
+                    Outcome::No
+                }
                 stop @ (Outcome::No | Outcome::CouldNotTry) => stop,
             },
             Self::Failed(failures) => super::fail(&failures),
@@ -101,6 +112,16 @@ fn scope(model: &Model, wanted: &[String]) -> Result<Scope, Outcome> {
     Ok(Scope::Hosts(wanted.iter().cloned().collect()))
 }
 
+/// Returns the only host of a scope. Others beside it are a wrong argument.
+fn one_host(scope: &Scope) -> Result<&str, Outcome> {
+    let mut hosts = scope.hosts().iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        super::say("error: `--bundle` writes one host's bundle\n  = help: name one `--host`");
+        return Err(Outcome::CouldNotTry);
+    };
+    Ok(host)
+}
+
 fn progress(scope: &Scope, terminal: Terminal) -> ProgressBar {
     let count = scope.hosts().len();
     if !terminal.is_terminal || count < MANY_HOSTS {
@@ -129,7 +150,18 @@ where
     if lines.is_empty() {
         return Said::Summary(format!("{}: up to date", arguments.out.display()));
     }
-    Said::Differences(lines)
+    let out = &arguments.out;
+    let command = if super::is_in_nix_store(out) {
+        "nix run .#render"
+    } else {
+        "cops-gen render"
+    };
+    let remedy = format!(
+        "{}: {} differences; `{command}` mends them",
+        out.display(),
+        lines.len()
+    );
+    Said::Differences(lines, remedy)
 }
 
 fn write<L>(arguments: &Render, loaded: &Loaded, wanted: Wanted<'_, L>) -> Said
@@ -141,23 +173,38 @@ where
         Ok(prepared) => prepared,
         Err(failures) => return Said::Failed(failures),
     };
-    // The lock comes first: no file may use an address that isn't kept.
-    if let Some(lock) = &loaded.new_lock
-        && let Err(failure) = write::replace_file(&loaded.lock_path, lock.to_text().as_bytes())
-    {
-        return Said::Failed(vec![failure]);
-    }
-    match prepared.commit() {
-        Ok(changes) => Said::Summary(summary(arguments, hosts, &changes)),
+    let host_word = if hosts == 1 { "host" } else { "hosts" };
+    let title = format!("{}: {hosts} {host_word}", arguments.out.display());
+    match keep_lock(loaded).and_then(|()| prepared.commit()) {
+        Ok(changes) => Said::Summary(summary(&title, &changes)),
         Err(failure) => Said::Failed(vec![failure]),
     }
 }
 
-fn summary(arguments: &Render, hosts: usize, changes: &Changes) -> String {
-    let out = arguments.out.display();
-    let host_word = if hosts == 1 { "host" } else { "hosts" };
+/// Writes the one host's bundle that was asked for, without a tree around it.
+fn write_bundle(directory: &Path, host: &str, loaded: &Loaded, bundle: &Bundle) -> Said {
+    let prepared = match write::prepare_bundle(directory, host, bundle) {
+        Ok(prepared) => prepared,
+        Err(failures) => return Said::Failed(failures),
+    };
+    let title = format!("{}: the bundle of {host}", directory.display());
+    match keep_lock(loaded).and_then(|()| prepared.commit()) {
+        Ok(changes) => Said::Summary(summary(&title, &changes)),
+        Err(failure) => Said::Failed(vec![failure]),
+    }
+}
+
+/// Writes the lock file. It comes first: no file may use an address that isn't kept.
+fn keep_lock(loaded: &Loaded) -> Result<(), Failure> {
+    match &loaded.new_lock {
+        Some(lock) => write::replace_file(&loaded.lock_path, lock.to_text().as_bytes()).map(drop),
+        None => Ok(()),
+    }
+}
+
+fn summary(title: &str, changes: &Changes) -> String {
     let mut line = format!(
-        "{out}: {hosts} {host_word}, {} files written, {} removed, {} unchanged",
+        "{title}, {} files written, {} removed, {} unchanged",
         changes.files_written,
         changes.removed.len(),
         changes.unchanged

@@ -31,6 +31,16 @@ impl Disk {
         }
     }
 
+    /// Makes a directory and those above it that are missing.
+    pub(crate) fn create_dirs(&self, path: &Path) -> Result<(), Failure> {
+        let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let missing: Vec<_> = path.ancestors().take_while(is_missing).collect();
+        for directory in missing.into_iter().rev() {
+            self.create_dir(directory)?;
+        }
+        Ok(())
+    }
+
     /// Makes a file that is not there yet, with exactly these permission bits.
     pub(crate) fn create(&self, path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Failure> {
         self.step(path)?;

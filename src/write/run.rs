@@ -187,14 +187,7 @@ where
         if self.lock.is_some() {
             return Ok(());
         }
-        let missing: Vec<_> = self
-            .out
-            .ancestors()
-            .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
-            .collect();
-        for directory in missing.into_iter().rev() {
-            self.disk.create_dir(directory)?;
-        }
+        self.disk.create_dirs(self.out)?;
         self.lock = Some(tree::lock(self.out)?);
         let now = Tree::read(self.out, self.wanted.scope.hosts())?;
         if now.bytes.is_some() {

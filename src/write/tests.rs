@@ -13,7 +13,7 @@ use crate::bundle::{Bundle, File};
 use crate::compare::{self, DifferenceKind};
 use crate::failure::Failure;
 use crate::write::disk::stop::Stop;
-use crate::write::{Changes, Scope, Wanted, prepare};
+use crate::write::{Changes, Scope, Wanted, prepare, prepare_bundle};
 
 mod stopped;
 

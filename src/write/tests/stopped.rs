@@ -173,6 +173,35 @@ fn a_run_stopped_anywhere_over_an_old_tree_is_reported_and_mended() {
     });
 }
 
+/// Writes a host's bundle alone, and stops after `steps`.
+fn write_alone(wish: &Wish, root: &Path, steps: usize) -> Result<Changes, Failure> {
+    let bundle = wish.lower("h1");
+    let mut prepared = prepare_bundle(root, "h1", &bundle).unwrap();
+    prepared.disk.stop = Arc::new(Stop::after(steps));
+    prepared.commit()
+}
+
+#[test]
+fn a_bundle_that_stands_alone_is_mended_too() {
+    let (old, new) = old_and_new();
+    for is_first in [true, false] {
+        let steps = (0..1000).find(|steps| {
+            let dir = TempDir::new().unwrap();
+            let root = dir.path().join("above/bundle");
+            if !is_first {
+                write_alone(&old, &root, usize::MAX).unwrap();
+            }
+            let is_done = write_alone(&new, &root, *steps).is_ok();
+            write_alone(&new, &root, usize::MAX).unwrap();
+            new.write(&dir.path().join("out")).unwrap();
+            let whole = snapshot(&dir.path().join("out/hosts/h1"));
+            assert_same(&snapshot(&root), &whole, &format!("{steps} steps"));
+            is_done
+        });
+        assert!(steps.unwrap() > 10, "only {steps:?} steps");
+    }
+}
+
 #[test]
 fn directories_that_a_stopped_run_emptied_or_made_are_not_left() {
     let mut old = wish(&[
