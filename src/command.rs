@@ -9,6 +9,7 @@ pub(crate) mod render;
 pub(crate) mod verify;
 
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 use crate::cli::Outcome;
 use crate::failure::Failure;
@@ -43,6 +44,12 @@ pub(crate) fn print_lines(lines: &[String]) -> Outcome {
 pub(crate) fn say(line: &str) {
     let mut stderr = anstream::stderr().lock();
     drop(writeln!(stderr, "{line}"));
+}
+
+/// Says whether a path lies where a Nix build reads from. Nobody can write there, so what mends it
+/// is a command of the flake.
+pub(crate) fn is_in_nix_store(path: &Path) -> bool {
+    path.starts_with("/nix/store")
 }
 
 /// Says why something could not be tried.

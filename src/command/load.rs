@@ -149,7 +149,11 @@ fn check_locked(report: &mut Report, (path, old): (&Path, Option<&Lock>), lock: 
             format!("the lock file `{name}` is stale: it needs to {few}{rest}")
         }
     };
-    let help = "run `cops-gen lock`, look at the difference, and commit it";
+    let help = if super::is_in_nix_store(path) {
+        "run `nix run .#lock`, then `nix run .#render`; look at the difference, and commit it"
+    } else {
+        "run `cops-gen lock`, look at the difference, and commit it"
+    };
     report.push(Diagnostic::new(Code::LockStale, At::ROOT, message).help(help));
 }
 
