@@ -67,6 +67,9 @@ def replace(lab, name):
     lab.render()
     lab.certify()
     lab.deliver()
+    # The last one to join is no longer described as joining.
+    for host in others:
+        lab.activate(host)
     _join(lab, name, others[-1])
 
 
