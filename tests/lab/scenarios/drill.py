@@ -147,6 +147,8 @@ def overrun_slot(lab):
     journal = host.output("journalctl", "--no-pager", "-o", "cat", "-u", "barman-main.service", "-n", "500")
     lab.expect("the slot of app was overrun" in journal, "Barman's log doesn't say that the slot was overrun")
     lab.expect(any("wal: " in problem for problem in problems(drill(lab, "failed"))), "the drill doesn't say that WAL is missing")
+    streams = ["replication slot: OK", "receive-wal running: OK"]
+    lab.wait_until("the stream begins anew", lambda: all(line in host.output("barman", "check", CLUSTER, check=False) for line in streams), 240, every=2)
     backup(lab)
     report = drill(lab, "passed")
     lab.expect(report["notes"], "the report doesn't note what can't be restored any more")
