@@ -95,10 +95,6 @@ fn files(resolver: &Resolver<'_>, id: EndpointId) -> Vec<(String, Pointer)> {
         (format!("{name}.pod"), pointer.clone()),
         (format!("{name}-nebula.container"), pointer.clone()),
     ];
-    if place.kind == Kind::Barman {
-        let timers = timers(resolver, id).into_iter();
-        files.extend(timers.map(|file| (file, pointer.clone())));
-    }
     if place.kind == Kind::User {
         let containers = At::ROOT.key("pods");
         let place = containers.key(name);
@@ -113,6 +109,8 @@ fn files(resolver: &Resolver<'_>, id: EndpointId) -> Vec<(String, Pointer)> {
     }
     if place.kind == Kind::Barman {
         files.extend(exports(resolver, pointer));
+        let timers = timers(resolver, id).into_iter();
+        files.extend(timers.map(|file| (file, pointer.clone())));
     }
     files
 }

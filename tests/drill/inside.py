@@ -293,6 +293,11 @@ def a_broken_index_is_found(_):
     # The random second may still be one in which the index was broken.
     latest = run(DRILL, CLUSTER, check=False)
     expect("BROKEN" not in latest.stdout.partition("A random second")[0], latest.stdout)
+    # From here on none is.
+    old = newest()
+    backup()
+    shutil.rmtree(old)
+    info_of(old).unlink()
 
 
 def a_lack_of_space_is_said(_):
@@ -319,11 +324,12 @@ def a_killed_drill_is_cleared_away(_):
 
 
 def two_drills_run_one_after_the_other(_):
-    first = subprocess.Popen([DRILL, CLUSTER], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first = subprocess.Popen([DRILL, CLUSTER], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     time.sleep(1)
     second = run(DRILL, CLUSTER)
     expect("waiting for its end" in second.stdout, second.stdout)
-    expect(first.wait() == 0, "the first one failed")
+    said = first.communicate()[0]
+    expect(first.returncode == 0, f"the first one failed: {said}")
 
 
 def a_stopped_drill_leaves_nothing(_):
