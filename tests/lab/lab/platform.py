@@ -200,8 +200,10 @@ class Platform:
 
     def wait_whole(self, host):
         """Waits until a host has booted and no unit of it is failed. A health check that came before its database counts as failed until the
-        next one, 30 s later."""
+        next one, 30 s later; a check of backups that came while something was away is made again."""
         self.hosts[host].wait()
+        again = "failed=$(systemctl list-units --failed --plain --no-legend 'backup-check-*' | cut -d ' ' -f 1); [ -z \"$failed\" ] || systemctl start $failed"
+        self.hosts[host].run("sh", "-c", again, check=False)
         self.wait_until(f"no failed unit on {host}", lambda: self.hosts[host].wait() == "running", 60, every=1)
 
     def sql(self, host, statement, port=5432, check=True, timeout=30):
