@@ -108,6 +108,13 @@ def check_nothing_but_cops_gen(nix):
         want(sorted(one.split("-", 1)[1] for one in sources) == ["cluster.json", "cluster.lock.json"], f"{name} reads {sources}")
 
 
+def check_sandboxed(nix):
+    """A builder sees nothing of this machine: the sandbox is on."""
+    script = f'[ ! -e {OUR} ] && [ ! -e {nix.directory} ] && : >"$out"'
+    what = f"""derivation {{ name = "sandboxed"; system = "{nix.system}"; builder = "/bin/sh"; args = [ "-c" ''{script}'' ]; }}"""
+    nix("build", "--no-link", "--impure", "--expr", what)
+
+
 def check_only_what_is_read(nix):
     """A change of a file that a bundle doesn't come from builds nothing anew."""
     def edit(at):
