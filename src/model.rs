@@ -1,12 +1,12 @@
 //! What the description means: every name resolved, every value checked, every address known.
 
-mod export;
+mod barman;
 
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-pub use export::{Export, ExportTarget};
+pub use barman::{BarmanServer, BarmanSource, Compression, Drill, Export, ExportTarget};
 
 /// The whole platform.
 #[derive(Debug, Default)]
@@ -303,66 +303,6 @@ pub enum Synchronous {
     On,
     /// For a quorum.
     Quorum,
-}
-
-/// A Barman server.
-#[derive(Debug)]
-pub struct BarmanServer {
-    /// Its name.
-    pub name: String,
-    /// Its place.
-    pub endpoint: EndpointId,
-    /// Compression of archived WAL.
-    pub compression: Compression,
-    /// What is backed up, sorted by cluster.
-    pub sources: Vec<BarmanSource>,
-    /// Restores that are made once, sorted by name.
-    pub exports: Vec<Export>,
-    /// Image, where the description names one.
-    pub image: Option<String>,
-}
-
-/// A cluster that is backed up.
-#[derive(Debug)]
-pub struct BarmanSource {
-    /// The cluster.
-    pub cluster: PatroniId,
-    /// The proxy that Barman reads through.
-    pub proxy: EndpointId,
-    /// Five cron fields, in UTC.
-    pub frequency: String,
-    /// Number of backups that are always kept.
-    pub minimum_redundancy: u32,
-    /// Days back to which the cluster can be restored.
-    pub recovery_window: u32,
-    /// The restores that show whether the backups are good.
-    pub drill: Option<Drill>,
-}
-
-/// Restores by schedule.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Drill {
-    /// Five cron fields, in UTC.
-    pub schedule: String,
-    /// Directory on Barman's host for what is restored.
-    pub scratch_path: String,
-}
-
-/// Compression of archived WAL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// No compression.
-    None,
-    /// gzip.
-    Gzip,
-    /// bzip2.
-    Bzip2,
-    /// xz.
-    Xz,
-    /// zstd.
-    Zstd,
-    /// lz4.
-    Lz4,
 }
 
 /// A pod of the user's own.
