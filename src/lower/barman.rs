@@ -55,10 +55,14 @@ const TEXTS: [(&str, &str); 9] = [
 ];
 
 /// As [`TEXTS`], and run by their path.
-const SCRIPTS: [(&str, &str); 3] = [
+const SCRIPTS: [(&str, &str); 4] = [
     (
         "drill-postgres.sh",
         include_str!("../../templates/barman/drill-postgres.sh"),
+    ),
+    (
+        "finish-backups.py",
+        include_str!("../../templates/barman/finish-backups.py"),
     ),
     (
         "first-backup.sh",

@@ -397,6 +397,39 @@ def an_overrun_slot_is_said_and_mended(_):
     patroni.kill()
 
 
+def a_backup_before_a_failover_is_finished(_):
+    """Its last segment comes on the next timeline only, which Barman by itself never finds out."""
+    archive_all()
+    barman("backup", CLUSTER)
+    info = info_of(newest())
+
+    def status():
+        return re.search(r"(?m)^status=(.*)$", info.read_text())[1]
+
+    def counted():
+        said = as_user("barman", "-c", "/etc/barman/barman.conf", "check", CLUSTER, check=False).stdout
+        return int(re.search(r"minimum redundancy requirements: .*\(have (\d+) backups", said)[1])
+
+    pg_ctl("stop", "-m", "fast")
+    as_user("touch", f"{PRIMARY}/standby.signal")
+    pg_ctl("start")
+    pg_ctl("promote")
+    start_stream()
+    archive_all()
+    barman("check-backup", CLUSTER, newest().name)
+    expect(status() == "WAITING_FOR_WALS", f"{status()}: Barman finished it by itself, so this proves nothing")
+    before = counted()
+    kept = info.read_text()
+    info.write_text(re.sub(r"(?m)^(end_time=20\d\d)", lambda it: f"end_time={int(it[1][-4:]) - 1}", kept))
+    check(1, "still waits for WAL segment", "ended .* ago", nothing_else=False)
+    info.write_text(kept)
+    as_user("/etc/barman/finish-backups.py", CLUSTER)
+    expect(status() == "DONE", info.read_text())
+    expect(counted() == before + 1, f"Barman counts {counted()} backups, not {before + 1}")
+    check(0, "nothing is wrong")
+    drill(0)
+
+
 SCENARIOS = [
     a_flipped_byte_is_found,
     a_missing_segment_is_found,
@@ -408,6 +441,7 @@ SCENARIOS = [
     a_stopped_drill_leaves_nothing,
     what_is_wrong_is_said,
     an_overrun_slot_is_said_and_mended,
+    a_backup_before_a_failover_is_finished,
 ]
 
 

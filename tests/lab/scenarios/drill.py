@@ -2,6 +2,8 @@
 
 import json
 
+from lab.restored import wait_for_backup
+
 CLUSTER = "app"
 BARMAN = "db3"
 HOME = "/var/containerops/data/barman/app"
@@ -23,7 +25,7 @@ def run(lab):
     lab.expect("Nothing to do" in lab.activate(BARMAN).stdout, "a timer leaves `activate` something to do each time")
     lab.sql("db1", "drop table if exists drilled; create table drilled as select id, md5(id::text) as text from generate_series(1, 100000) as id;"
             "alter table drilled add primary key (id)")
-    lab.wait_until("a first backup", lambda: host.output("barman", "list-backups", "--minimal", CLUSTER), 600, every=5)
+    wait_for_backup(lab)
     backup(lab)
     good = passes(lab)
     flipped_byte(lab, good)

@@ -127,7 +127,7 @@ class Reader:
         self.values["COPY"] = "/var/containerops/copy"
 
     def look_at_barman(self):
-        self.lab.wait_until("Barman is well again", lambda: self.lab.hosts["db3"].run("barman", "check", "app", check=False).returncode == 0, 180, every=5)
+        self.lab.wait_until("Barman is well again", lambda: self.lab.hosts["db3"].run("barman", "check", "app"), 180, every=5)
         self.lab.hosts["db3"].run("rm", "-rf", "/var/containerops/copy")
 
     def look_at_new(self):

@@ -23,6 +23,8 @@ FIRST_BACKUP = 15 * 60
 # What Barman's cron starts after Barman itself, and lets the canary write, is there by then.
 STARTED = 3 * 60
 CANARY = 3 * 60
+# The last segment of a backup is archived within two minutes.
+WAITING = 15 * 60
 SLOT = """select slot.wal_status, slot.active
 from (select) as one left join pg_catalog.pg_replication_slots as slot on slot.slot_name = 'barman'"""
 CANARY_AGE = "select extract(epoch from clock_timestamp() - at) from barman_canary.canary"
@@ -74,6 +76,12 @@ class Check:
             )
         if age > (most := maximum_age(self.cluster)):
             self.problem(f"the newest backup, {newest.id}, ended {span(age)} ago, and {span(most)} is the most: see what `barman backup {self.cluster}` says")
+        waiting = next((backup for backup in self.archive.backups if backup.is_waiting and self.now - backup.end_time.timestamp() > WAITING), None)
+        if waiting:
+            self.problem(
+                f"backup {waiting.id} still waits for WAL segment {waiting.end_wal}, and Barman counts neither it nor a later one, so that nothing "
+                f"old is dropped: see what `barman check-backup {self.cluster} {waiting.id}` says"
+            )
         if free < newest.size:
             self.problem(f"{HOME} has {size(free)} free, and the newest backup took {size(newest.size)}: the next one won't fit")
 

@@ -58,6 +58,9 @@ class Backup:
     segment_size: int
     systemid: str
     major: int
+    # Whether Barman waits for the last segment yet; and where it says so.
+    is_waiting: bool
+    info: pathlib.Path
 
 
 @dataclass
@@ -111,9 +114,7 @@ class Archive:
 
     def scan(self):
         """Reads what is there; WAL goes on arriving, so a long job does it again."""
-        infos = {path.parent.name: path for path in self.path.glob("base/*/backup.info")}
-        infos |= {path.name.removesuffix("-backup.info"): path for path in self.path.glob("meta/*-backup.info")}
-        self.backups = [backup for backup in itertools.starmap(read_backup, sorted(infos.items())) if backup]
+        self.backups = read_backups(self.cluster)
         self.segment_size = self.backups[-1].segment_size if self.backups else 16 << 20
         self.files, self.histories = {}, {}
         # Later ones win: what is whole, then what is archived.
@@ -169,15 +170,17 @@ class Archive:
         numbers = range(self.number(backup.begin_wal), self.newest + 1)
         return [next(self.names_at(number)) for number in numbers if not self.at(number)]
 
+    def end_of(self, timeline):
+        """The LSN where the cluster left a timeline: 2^64 for the one that it is on, -1 for one that it never was on for good."""
+        return next((end for number, _, end in self.chain if number == timeline), -1)
+
+    def own_numbers(self, backup):
+        """The positions of the segments that a backup needs to be consistent."""
+        return range(self.number(backup.begin_wal), self.number(backup.end_wal) + 1)
+
     def usable(self):
         """The backups that have all WAL that they need themselves, the oldest first."""
-        ends = {timeline: end for timeline, _, end in self.chain}
-        return [
-            backup
-            for backup in self.backups
-            if backup.end_lsn <= ends.get(backup.timeline, -1)
-            and len(self.segments(backup)) > self.number(backup.end_wal) - self.number(backup.begin_wal)
-        ]
+        return [backup for backup in self.backups if backup.end_lsn <= self.end_of(backup.timeline) and all(map(self.at, self.own_numbers(backup)))]
 
     def copy(self, name, target):
         """Writes a segment or a history, decompressed, to a file."""
@@ -279,6 +282,13 @@ def read(path):
     return next((opened for magic, opened in COMPRESSIONS if start.startswith(magic)), lambda it: open(it, "rb"))(path)
 
 
+def read_backups(cluster):
+    """The finished backups of a cluster, the oldest first."""
+    infos = {path.parent.name: path for path in (HOME / cluster).glob("base/*/backup.info")}
+    infos |= {path.name.removesuffix("-backup.info"): path for path in (HOME / cluster).glob("meta/*-backup.info")}
+    return [backup for backup in itertools.starmap(read_backup, sorted(infos.items())) if backup]
+
+
 def read_backup(identity, path):
     """Reads a backup.info; none of a backup that failed or is under way."""
     try:
@@ -300,6 +310,8 @@ def read_backup(identity, path):
         segment_size=int(info.get("xlog_segment_size") or 16 << 20),
         systemid=info.get("systemid", ""),
         major=int(info["version"]) // 10000,
+        is_waiting=info["status"] == "WAITING_FOR_WALS",
+        info=path,
     )
 
 
