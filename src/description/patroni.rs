@@ -104,7 +104,8 @@ pub struct Database {
 pub enum SynchronousMode {
     /// Commits wait for nobody. A failover may lose acknowledged rows.
     Off,
-    /// Commits wait for one synchronous standby.
+    /// Commits wait for one synchronous standby. When its host is lost they stand still until the primary gives it up, 10 s later
+    /// (`wal_sender_timeout`), and Patroni's next round.
     On,
     /// Commits wait for a quorum of the standbys that may be synchronous.
     Quorum,

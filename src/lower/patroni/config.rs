@@ -14,6 +14,9 @@ use super::{CONFIG, HOME, SOCKETS, dynamic, hba};
 /// WAL that the slots of members that are away may keep; more would fill the disk and stop the primary.
 const MAX_SLOT_WAL_KEEP_SIZE: &str = "10GB";
 
+/// How long each end of a replication connection waits for the other.
+const REPLICATION_TIMEOUT: &str = "10s";
+
 /// The whole file.
 #[derive(Serialize)]
 struct PatroniYml<'a> {
@@ -240,6 +243,10 @@ fn local_parameters(
         ("tcp_keepalives_interval", json!(5)),
         ("tcp_keepalives_count", json!(3)),
         ("unix_socket_directories", json!(SOCKETS)),
+        // A standby whose host lost its power holds up commits, and its own slot when it is back, until the primary gives it up:
+        // PostgreSQL takes 60 s for that.
+        ("wal_receiver_timeout", json!(REPLICATION_TIMEOUT)),
+        ("wal_sender_timeout", json!(REPLICATION_TIMEOUT)),
     ];
     let archive_timeout = archive_timeout.map(|seconds| ("archive_timeout", json!(seconds)));
     let of_user = of_user

@@ -79,6 +79,7 @@ fn a_parameter_lands_where_patroni_reads_it_and_keeps_its_type() {
     assert_eq!(local["search_path"], json!("on"));
     assert_eq!(local["max_slot_wal_keep_size"], json!("64GB"));
     assert_eq!(local["archive_timeout"], json!(60));
+    assert_eq!(local["wal_sender_timeout"], json!("10s"));
     assert_eq!(local.get("max_connections"), None);
     assert_eq!(
         yaml["bootstrap"]["dcs"],
