@@ -165,6 +165,14 @@ class Archive:
         numbers = range(self.number(backup.begin_wal), self.newest + 1)
         return list(itertools.takewhile(bool, map(self.at, numbers)))
 
+    def runs(self, backups):
+        """The WAL that can be replayed from some backups, the oldest first: each a backup and the segments from there up to one that is missing."""
+        runs = []
+        for backup in backups:
+            if not runs or self.number(backup.begin_wal) > self.number(runs[-1][1][-1]):
+                runs.append((backup, self.segments(backup)))
+        return runs
+
     def missing(self, backup):
         """The segments that are missing from a backup on."""
         numbers = range(self.number(backup.begin_wal), self.newest + 1)

@@ -395,6 +395,15 @@ def an_overrun_slot_is_said_and_mended(_):
     print(said)
     expect(report["notes"], report)
     patroni.kill()
+    # What came behind the hole is found too.
+    since = sql("select clock_timestamp()")
+    xid = sql("create table gone as select 1; begin; select txid_current(); drop table gone; commit").splitlines()[0]
+    archive_all()
+    drops = as_user("python3", "/etc/barman/drops.py", CLUSTER, "--since", since).stdout
+    expect(f"xid {xid} " in drops, drops)
+    as_user("python3", "/etc/barman/restore.py", CLUSTER, "behind", "--target-xid", xid)
+    said = as_user("python3", "/etc/barman/restore.py", CLUSTER).stdout
+    expect("missing: WAL segment" in said and said.count("any moment from") == 2, said)
 
 
 def a_backup_before_a_failover_is_finished(_):

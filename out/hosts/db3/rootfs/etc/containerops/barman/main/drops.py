@@ -2,6 +2,7 @@
 """Lists the transactions that dropped, truncated or rewrote something, as the WAL has them: what a restore is to stop before."""
 
 import argparse
+import itertools
 import re
 import sys
 
@@ -20,10 +21,9 @@ def drops(archive, since, until):
     backups = archive.usable()
     if not backups:
         raise Refused(f"there is no backup of {archive.cluster} yet that has all its WAL")
-    segments = archive.segments(backups[0])
+    runs = [names for _, names in archive.runs(backups)]
     # Commits follow each other in time but for milliseconds: one segment more on either side.
-    first = max(archive.first_after(segments, since) - 1, 0)
-    for name in segments[first:]:
+    for name in itertools.chain.from_iterable(names[max(archive.first_after(names, since) - 1, 0) :] for names in runs):
         is_over = False
         for lsn, xid, text in archive.dump(name, "--rmgr=Transaction", "--rmgr=Database"):
             commit = COMMIT.match(text)

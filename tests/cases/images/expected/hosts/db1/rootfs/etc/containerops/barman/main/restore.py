@@ -109,7 +109,7 @@ def at_lsn(archive, target, backups):
 
 def at_event(archive, target, backups):
     wanted = {"xid": lambda event: event.xid == target.value, "name": lambda event: event.name == target.value}[target.kind]
-    event = archive.find(archive.segments(backups[0]), wanted)
+    event = next(filter(None, (archive.find(names, wanted) for _, names in reversed(archive.runs(backups)))), None)
     if not event:
         what = f"commit of transaction {target.value}" if target.kind == "xid" else f"restore point {target.value}"
         raise Refused(f"the WAL since backup {backups[0].id} of {time_text(backups[0].end_time)} holds no {what}")
@@ -312,8 +312,9 @@ def show(archive):
         raise Refused(f"there is no backup of {archive.cluster} yet that has all its WAL")
     for name in archive.missing(backups[0]):
         print(f"missing: WAL segment {name}")
-    reach = archive.last_commit_in(archive.segments(backups[-1])) or backups[-1].end_time
-    print(f"any moment from {time_text(backups[0].end_time)} to {time_text(reach)} can be restored")
+    for backup, names in archive.runs(backups):
+        reach = archive.last_commit_in(names) or backup.end_time
+        print(f"any moment from {time_text(backup.end_time)} to {time_text(reach)} can be restored")
 
 
 def main():
