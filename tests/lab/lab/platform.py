@@ -13,6 +13,8 @@ from .host import Failed, Host
 from .load import Load, Session
 
 _BUNDLE = "/root/bundle"
+# Patroni's REST API; patronictl takes a second to start.
+_CLUSTER = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:8008/cluster', timeout=20).read().decode())"
 
 
 class Platform:
@@ -158,14 +160,14 @@ class Platform:
     # ------------------------------------------------------------------------------------------- the cluster
 
     def members(self, cluster=description.CLUSTER):
-        """Patroni's list of members, by host, as any host that is up has it."""
+        """The members of a Patroni cluster, by host, as Patroni on any host that is up has them."""
         for host in self.hosts.values():
             if host.is_up:
-                answer = host.run("podman", "exec", f"patroni-{cluster}-main", "patronictl", "list", "--format", "json", check=False, timeout=30)
+                answer = host.run("podman", "exec", f"patroni-{cluster}-main", "python3", "-c", _CLUSTER, check=False, timeout=30)
                 if answer.returncode == 0:
                     by_address = self._host_by_address()
-                    return {by_address.get(member["Host"], member["Member"]): member for member in json.loads(answer.stdout)}
-        raise Failed("no host answers patronictl")
+                    return {by_address.get(member["host"], member["name"]): member for member in json.loads(answer.stdout)["members"]}
+        raise Failed("no Patroni answers")
 
     def _host_by_address(self):
         return {endpoint["address"]: endpoint["host"] for endpoint in self.endpoints().values()}
@@ -176,7 +178,7 @@ class Platform:
 
     def leader(self, cluster=description.CLUSTER):
         """The host of the primary."""
-        leaders = [host for host, member in self.members(cluster).items() if member["Role"] == "Leader" and member["State"] == "running"]
+        leaders = [host for host, member in self.members(cluster).items() if member["role"] == "leader" and member["state"] == "running"]
         self.expect(len(leaders) == 1, f"there are {len(leaders)} leaders")
         return leaders[0]
 
@@ -184,14 +186,14 @@ class Platform:
         """Whether one leads, all others stream, and, where asked for, one is synchronous."""
         wanted = self.description["patroni_clusters"][cluster]
         members = self.members(cluster)
-        roles = sorted(member["Role"] for member in members.values())
-        states = [member["State"] for member in members.values() if member["Role"] != "Leader"]
+        roles = sorted(member["role"] for member in members.values())
+        states = [member["state"] for member in members.values() if member["role"] != "leader"]
         synchronous = wanted.get("synchronous_mode", "on") == "on" and len(wanted["members"]) > 1
         return (
             len(members) == len(wanted["members"]) + len(wanted.get("read_replicas", []))
-            and roles.count("Leader") == 1
+            and roles.count("leader") == 1
             and all(state == "streaming" for state in states)
-            and (not synchronous or roles.count("Sync Standby") == 1)
+            and (not synchronous or roles.count("sync_standby") == 1)
         )
 
     def wait_healthy(self, seconds=180, cluster=description.CLUSTER):

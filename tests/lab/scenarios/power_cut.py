@@ -28,7 +28,7 @@ def primary(lab):
 
 def standby(lab):
     """Commits wait for it until the primary gives it up; when it is back they don't wait again."""
-    lost = next(host for host, member in lab.members().items() if member["Role"] == "Sync Standby")
+    lost = next(host for host, member in lab.members().items() if member["role"] == "sync_standby")
     with lab.load("db3") as load:
         time.sleep(3)
         load.mark()
