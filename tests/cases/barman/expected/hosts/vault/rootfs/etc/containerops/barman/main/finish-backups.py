@@ -9,30 +9,43 @@ none of them, and no retention would drop anything.
 import fcntl
 import os
 import sys
+import time
 
 sys.dont_write_bytecode = True
 from archive import HOME, Archive, read_backups  # lies beside this file
 
 
 def finish(archive, backup):
-    """Looks at a backup that waits, of a timeline that ended; says whether it is finished now."""
-    end = archive.end_of(backup.timeline)
+    """Finishes a backup that waits, where it can be told what became of it."""
+    if not has_left(archive, backup.timeline):
+        return
     names = [archive.at(number) for number in archive.own_numbers(backup)]
-    if backup.end_lsn > end:
-        fail(backup, f"timeline {backup.timeline} went on without it")
-    elif None not in names:
-        # What is only streamed yet is archived within a minute.
-        if all(archive.files[name].is_relative_to(archive.path / "wals") for name in names):
-            write(backup, "DONE")
-            print(f"finish-backups: {archive.cluster}: backup {backup.id} has all its WAL, the last of it on timeline {int(names[-1][:8], 16)}")
-    elif archive.newest > archive.number(backup.end_wal):
-        missing = next(archive.names_at(archive.own_numbers(backup)[names.index(None)]))
-        fail(backup, f"WAL segment {missing} is missing")
+    if why := reason_to_fail(archive, backup):
+        # A file may have been on its way from one directory to another.
+        time.sleep(2)
+        archive.scan()
+        if reason_to_fail(archive, backup) == why:
+            write(backup, "FAILED", why)
+            print(f"finish-backups: {archive.cluster}: backup {backup.id} failed: {why}", file=sys.stderr)
+    elif None not in names and all(archive.files[name].is_relative_to(archive.path / "wals") for name in names):
+        write(backup, "DONE")
+        print(f"finish-backups: {archive.cluster}: backup {backup.id} has all its WAL, the last of it on timeline {int(names[-1][:8], 16)}")
 
 
-def fail(backup, why):
-    write(backup, "FAILED", why)
-    print(f"finish-backups: backup {backup.id} failed: {why}", file=sys.stderr)
+def has_left(archive, timeline):
+    """Whether the cluster is on another timeline, and its history is there, which tells when it left that one."""
+    newest = archive.chain[-1][0] if archive.chain else timeline
+    return newest != timeline and newest in archive.histories
+
+
+def reason_to_fail(archive, backup):
+    """Why a backup can never be finished; none while it can."""
+    if backup.end_lsn > archive.end_of(backup.timeline):
+        return f"timeline {backup.timeline} ended before it"
+    missing = next((number for number in archive.own_numbers(backup) if not archive.at(number)), None)
+    if missing is not None and archive.newest > archive.number(backup.end_wal):
+        return f"WAL segment {next(archive.names_at(missing))} is missing"
+    return None
 
 
 def write(backup, status, error=None):
@@ -54,7 +67,7 @@ def main(cluster):
         return
     archive = Archive(cluster)
     for backup in archive.backups:
-        if backup.is_waiting and archive.chain and backup.timeline != archive.chain[-1][0]:
+        if backup.is_waiting:
             # Barman's own lock of the backup; where Barman looks at it just now, the next minute will do.
             with open(HOME / f".{cluster}-{backup.id}.lock", "ab") as lock:
                 try:
