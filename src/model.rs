@@ -3,6 +3,7 @@
 mod barman;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
@@ -186,15 +187,15 @@ pub enum Proto {
     Any,
 }
 
-/// Who is at the other end of a rule.
+/// Who is at the other end of a rule. Rules share the name of a group that many of them have.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
     /// Everybody on the network.
     Any,
     /// Every endpoint with this group.
-    Group(String),
+    Group(Arc<str>),
     /// The endpoint with this host name.
-    Host(String),
+    Host(Arc<str>),
     /// Every endpoint with such an address.
     Cidr(Ipv4Net),
 }

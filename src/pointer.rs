@@ -49,6 +49,8 @@ impl<'a> At<'a> {
                 Step::Index(index) => pointer.push(&index.to_string()),
             }
         }
+        // Many are kept.
+        pointer.0.shrink_to_fit();
         pointer
     }
 }

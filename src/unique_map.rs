@@ -5,29 +5,23 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+use litemap::LiteMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::{Serialize, Serializer};
 
-/// Named things, sorted by name.
+/// Named things, sorted by name. Most hold one or two, for which a node of a `BTreeMap` keeps room for eleven.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UniqueMap<V>(BTreeMap<String, V>);
-
-impl<V> UniqueMap<V> {
-    /// Returns the plain map.
-    pub fn into_inner(self) -> BTreeMap<String, V> {
-        self.0
-    }
-}
+pub struct UniqueMap<V>(LiteMap<String, V>);
 
 impl<V> Default for UniqueMap<V> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self(LiteMap::new_vec())
     }
 }
 
 impl<V> Deref for UniqueMap<V> {
-    type Target = BTreeMap<String, V>;
+    type Target = LiteMap<String, V>;
 
     fn deref(&self) -> &Self::Target {
         &self.0
@@ -42,28 +36,25 @@ impl<V> DerefMut for UniqueMap<V> {
 
 impl<V> From<BTreeMap<String, V>> for UniqueMap<V> {
     fn from(map: BTreeMap<String, V>) -> Self {
-        Self(map)
-    }
-}
-
-impl<V> FromIterator<(String, V)> for UniqueMap<V> {
-    fn from_iter<I: IntoIterator<Item = (String, V)>>(entries: I) -> Self {
-        Self(entries.into_iter().collect())
+        // The map is sorted and knows its length, so that nothing is held in reserve.
+        Self(LiteMap::from_sorted_store_unchecked(
+            map.into_iter().collect(),
+        ))
     }
 }
 
 impl<V> IntoIterator for UniqueMap<V> {
     type Item = (String, V);
-    type IntoIter = std::collections::btree_map::IntoIter<String, V>;
+    type IntoIter = std::vec::IntoIter<(String, V)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.0.into_tuple_vec().into_iter()
     }
 }
 
 impl<'a, V> IntoIterator for &'a UniqueMap<V> {
     type Item = (&'a String, &'a V);
-    type IntoIter = std::collections::btree_map::Iter<'a, String, V>;
+    type IntoIter = <&'a LiteMap<String, V> as IntoIterator>::IntoIter;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter()
@@ -72,7 +63,7 @@ impl<'a, V> IntoIterator for &'a UniqueMap<V> {
 
 impl<V: Serialize> Serialize for UniqueMap<V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        serializer.collect_map(self)
     }
 }
 
@@ -117,7 +108,7 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for UniqueMapVisitor<V> {
             }
             map.insert(name, members.next_value()?);
         }
-        Ok(UniqueMap(map))
+        Ok(map.into())
     }
 }
 

@@ -144,7 +144,9 @@ fn a_good_file_has_no_report() {
     );
     assert!(decoded.report.is_empty());
     assert_eq!(
-        decoded.value.unwrap().clusters["app"].members[1].host.0,
+        decoded.value.unwrap().clusters.get("app").unwrap().members[1]
+            .host
+            .0,
         "db2"
     );
 }
@@ -275,7 +277,10 @@ fn what_could_be_read_is_kept_and_indices_are_put_right() {
         source.keys_of(&Pointer::parse("/hosts").unwrap()),
         ["db1", "db2"]
     );
-    let hosts: Vec<_> = value.clusters["app"]
+    let hosts: Vec<_> = value
+        .clusters
+        .get("app")
+        .unwrap()
         .members
         .iter()
         .map(|m| m.host.0.as_str())

@@ -23,7 +23,7 @@ pub struct BarmanServer {
     pub ip: Option<String>,
     /// Nebula groups of its certificate, beside those that come by themselves.
     #[serde(default)]
-    pub groups: Vec<String>,
+    pub groups: Box<[String]>,
     /// Image of Barman. Default: built on the host from Debian's packages.
     #[serde(default)]
     pub image: Option<String>,
@@ -31,7 +31,7 @@ pub struct BarmanServer {
     #[serde(default)]
     pub compression: Compression,
     /// The clusters that are backed up.
-    pub sources: Vec<BarmanSource>,
+    pub sources: Box<[BarmanSource]>,
     /// Restores that are made once, by name: each into `/var/containerops/data/barman_restored/NAME` of Barman's host.
     #[serde(default)]
     pub exports: UniqueMap<Export>,

@@ -13,7 +13,7 @@ pub struct EtcdCluster {
     #[serde(default)]
     pub network: Option<String>,
     /// The members: an odd number, three or five.
-    pub members: Vec<Shorthand<EtcdMember>>,
+    pub members: Box<[Shorthand<EtcdMember>]>,
     /// Image of etcd. Default: upstream's official image.
     #[serde(default)]
     pub image: Option<String>,
@@ -33,7 +33,7 @@ pub struct EtcdMember {
     pub ip: Option<String>,
     /// Nebula groups of its certificate, beside those that come by themselves.
     #[serde(default)]
-    pub groups: Vec<String>,
+    pub groups: Box<[String]>,
     /// `new` for a member of a new cluster, `existing` for one that joins a running cluster.
     /// Default `new`.
     #[serde(default)]

@@ -45,8 +45,8 @@ pub struct ExportPostgres {
     pub ip: Option<String>,
     /// Nebula groups of its certificate.
     #[serde(default)]
-    pub groups: Vec<String>,
+    pub groups: Box<[String]>,
     /// Nebula groups that may talk to it.
     #[serde(default)]
-    pub client_groups: Vec<String>,
+    pub client_groups: Box<[String]>,
 }

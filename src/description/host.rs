@@ -57,7 +57,7 @@ pub struct HostEndpoint {
     pub ip: Option<String>,
     /// Nebula groups of the endpoint's certificate.
     #[serde(default)]
-    pub groups: Vec<String>,
+    pub groups: Box<[String]>,
     /// Firewall rules of the endpoint, beside those that come by themselves.
     #[serde(default)]
     pub firewall: Firewall,

@@ -17,9 +17,9 @@ pub struct Network {
     /// Numbers of the CAs that are trusted. Default: `epoch` alone. To rotate the CA: trust both,
     /// sign with the new one, drop the old one, one render apart.
     #[serde(default)]
-    pub trusted_epochs: Vec<u32>,
+    pub trusted_epochs: Box<[u32]>,
     /// Hosts whose endpoint on this network is a lighthouse. Two are advised.
-    pub lighthouses: Vec<String>,
+    pub lighthouses: Box<[String]>,
     /// First and last UDP port on the real network that endpoints may get. Default 12500 to 13000.
     #[serde(default = "underlay_port_range")]
     pub underlay_port_range: [u16; 2],
@@ -28,7 +28,7 @@ pub struct Network {
     pub nat_punch: bool,
     /// SHA-256 fingerprints (64 hex digits) of certificates that every endpoint refuses.
     #[serde(default)]
-    pub blocklist: Vec<String>,
+    pub blocklist: Box<[String]>,
     /// MTU of the overlay device in bytes. Default 1300, which fits every underlay.
     #[serde(default = "mtu")]
     pub mtu: u16,

@@ -11,7 +11,7 @@ pub type Overrides = UniqueMap<UniqueMap<UniqueMap<OverrideValue>>>;
 /// The value of an overridden key: one line, or a list of lines of the same key, each as the
 /// unit file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OverrideValue(pub Vec<String>);
+pub struct OverrideValue(pub Box<[String]>);
 
 impl<'de> Deserialize<'de> for OverrideValue {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -22,13 +22,13 @@ impl<'de> Deserialize<'de> for OverrideValue {
                 f.write_str("a string or a list of strings")
             }
             fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-                Ok(OverrideValue(vec![value.to_owned()]))
+                Ok(OverrideValue([value.to_owned()].into()))
             }
             fn visit_seq<A: serde::de::SeqAccess<'de>>(
                 self,
                 seq: A,
             ) -> Result<Self::Value, A::Error> {
-                Vec::deserialize(serde::de::value::SeqAccessDeserializer::new(seq))
+                Deserialize::deserialize(serde::de::value::SeqAccessDeserializer::new(seq))
                     .map(OverrideValue)
             }
         }

@@ -17,23 +17,23 @@ pub struct PatroniCluster {
     /// The etcd cluster that Patroni keeps its state in. It is on the same network.
     pub etcd_cluster: String,
     /// Members that may become the primary.
-    pub members: Vec<Shorthand<Placement>>,
+    pub members: Box<[Shorthand<Placement>]>,
     /// Members that never become the primary (`nofailover`, `nosync`).
     #[serde(default)]
-    pub read_replicas: Vec<Shorthand<Placement>>,
+    pub read_replicas: Box<[Shorthand<Placement>]>,
     /// Hosts, among members and read replicas, whose member gets read traffic only when no other
     /// can serve it.
     #[serde(default)]
-    pub backup_replicas: Vec<String>,
+    pub backup_replicas: Box<[String]>,
     /// Hosts that run a proxy of the cluster. Clients talk to the one on their own host.
     #[serde(default)]
-    pub proxies: Vec<Shorthand<Placement>>,
+    pub proxies: Box<[Shorthand<Placement>]>,
     /// Nebula groups that may talk to the proxies.
     #[serde(default)]
-    pub client_groups: Vec<String>,
+    pub client_groups: Box<[String]>,
     /// Nebula groups that may read Patroni's REST API.
     #[serde(default)]
-    pub patroni_api_groups: Vec<String>,
+    pub patroni_api_groups: Box<[String]>,
     /// Secret with the password of the superuser `postgres`.
     pub superuser_secret: String,
     /// Secret with the password of the role `replicator`.
@@ -123,7 +123,7 @@ pub struct PostgresConfig {
     pub parameters: UniqueMap<ParameterValue>,
     /// Lines of `pg_hba.conf` that are read before the generated ones.
     #[serde(default)]
-    pub pg_hba: Vec<String>,
+    pub pg_hba: Box<[String]>,
 }
 
 impl Default for PostgresConfig {
@@ -131,7 +131,7 @@ impl Default for PostgresConfig {
         Self {
             data_checksums: data_checksums(),
             parameters: UniqueMap::default(),
-            pg_hba: Vec::new(),
+            pg_hba: Box::default(),
         }
     }
 }

@@ -18,7 +18,7 @@ pub struct Placement {
     pub ip: Option<String>,
     /// Nebula groups of its certificate, beside those that come by themselves.
     #[serde(default)]
-    pub groups: Vec<String>,
+    pub groups: Box<[String]>,
 }
 
 impl From<String> for Placement {

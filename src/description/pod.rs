@@ -22,20 +22,20 @@ pub struct Pod {
     pub ip: Option<String>,
     /// Nebula groups of its certificate.
     #[serde(default)]
-    pub groups: Vec<String>,
+    pub groups: Box<[String]>,
     /// Patroni clusters whose proxy on this host it talks to. The firewall rule, the proxy's name
     /// and, where it is one cluster, `PGHOST` come by themselves.
     #[serde(default)]
-    pub uses: Vec<String>,
+    pub uses: Box<[String]>,
     /// Firewall rules of its endpoint on the overlay.
     #[serde(default)]
     pub firewall: Firewall,
     /// Ports that the host's real network reaches.
     #[serde(default)]
-    pub publish: Vec<PublishedPort>,
+    pub publish: Box<[PublishedPort]>,
     /// Ways out of the pod beside the overlay.
     #[serde(default)]
-    pub egress: Vec<EgressRule>,
+    pub egress: Box<[EgressRule]>,
     /// The containers, by name.
     pub containers: UniqueMap<Box<Container>>,
 }
@@ -46,10 +46,10 @@ pub struct Pod {
 pub struct Firewall {
     /// Who may connect to this endpoint.
     #[serde(default)]
-    pub inbound: Vec<FirewallRule>,
+    pub inbound: Box<[FirewallRule]>,
     /// Where this endpoint may connect to.
     #[serde(default)]
-    pub outbound: Vec<FirewallRule>,
+    pub outbound: Box<[FirewallRule]>,
 }
 
 /// One rule: exactly one of `group`, `host` and `cidr` says who is at the other end.
@@ -146,25 +146,25 @@ pub struct Container {
     pub image: String,
     /// The program and its first arguments. Default: the image's own.
     #[serde(default)]
-    pub entrypoint: Vec<String>,
+    pub entrypoint: Box<[String]>,
     /// Arguments. Default: the image's own.
     #[serde(default)]
-    pub command: Vec<String>,
+    pub command: Box<[String]>,
     /// Environment variables, by name.
     #[serde(default)]
     pub environment: UniqueMap<String>,
     /// Secrets, each as an environment variable or as a file.
     #[serde(default)]
-    pub secrets: Vec<ContainerSecret>,
+    pub secrets: Box<[ContainerSecret]>,
     /// Directories that outlive the container.
     #[serde(default)]
-    pub volumes: Vec<Volume>,
+    pub volumes: Box<[Volume]>,
     /// Config files by directory and name. Each directory is mounted read-only as a whole.
     #[serde(default)]
     pub config_files: UniqueMap<UniqueMap<String>>,
     /// Containers of the same pod that are started before this one.
     #[serde(default)]
-    pub after: Vec<String>,
+    pub after: Box<[String]>,
     /// Signal that makes it read its config files again, such as `HUP`. Without one, a changed
     /// config file restarts the container.
     #[serde(default)]
@@ -175,10 +175,10 @@ pub struct Container {
     /// Linux capabilities to add, such as `CAP_NET_BIND_SERVICE`. `NET_ADMIN` and those that imply
     /// it are refused: they would open the egress lock.
     #[serde(default)]
-    pub capabilities: Vec<String>,
+    pub capabilities: Box<[String]>,
     /// Devices of the host, as `/dev/fuse` or `/dev/a:/dev/b:rw`.
     #[serde(default)]
-    pub devices: Vec<String>,
+    pub devices: Box<[String]>,
     /// Kernel parameters of the container, by name.
     #[serde(default)]
     pub sysctls: UniqueMap<String>,

@@ -33,7 +33,7 @@ fn network() -> &'static Network {
 }
 
 pub(super) fn endpoint(name: &str, last: u8, port: u16) -> EndpointPlan<'static> {
-    let group = |name: &str| Peer::Group(name.to_owned());
+    let group = |name: &str| Peer::Group(name.into());
     EndpointPlan {
         name: name.to_owned(),
         network: network(),

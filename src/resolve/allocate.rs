@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use super::Resolver;
 use super::endpoint::Kind;
 use crate::lock::{Lock, LockEntry};
-use crate::model::{EndpointId, HostId, NetworkId};
+use crate::model::{Endpoint, EndpointId, HostId, NetworkId};
 use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
 
@@ -43,11 +43,7 @@ pub(super) fn allocate(resolver: &mut Resolver<'_>, lock: &Lock) -> Option<Lock>
     for id in &order {
         place_rest(resolver, &mut taken, *id);
     }
-    let mut newer = None;
-    for id in order {
-        record(resolver, (lock, &mut newer), id);
-    }
-    newer
+    newer(resolver, lock)
 }
 
 /// Takes what the lock keeps, for endpoints that are gone too.
@@ -322,38 +318,32 @@ fn free_bridge_address(
     None
 }
 
-/// Notes what an endpoint was given, in a copy of the lock that is made for the first difference.
-fn record(resolver: &Resolver<'_>, (lock, newer): (&Lock, &mut Option<Lock>), id: EndpointId) {
-    let endpoint = &resolver.model[id];
-    let network = &resolver.model[endpoint.network].name;
-    let host = &resolver.model[endpoint.host].name;
-    let is_kept = |entry: &LockEntry| {
-        let LockEntry {
-            host: old_host,
-            address,
-            port,
-            bridge_address,
-        } = entry;
-        old_host == host
-            && *address == endpoint.address
-            && *port == endpoint.port
-            && *bridge_address == endpoint.bridge_address
+/// Returns a copy of the lock with what the endpoints were given, if that is anything new.
+fn newer(resolver: &Resolver<'_>, lock: &Lock) -> Option<Lock> {
+    let given = |endpoint: &Endpoint| LockEntry {
+        host: resolver.model[endpoint.host].name.clone(),
+        address: endpoint.address,
+        port: endpoint.port,
+        bridge_address: endpoint.bridge_address,
     };
-    let known = newer.as_ref().unwrap_or(lock);
-    if known
-        .entry(network, &endpoint.hostname)
-        .is_some_and(is_kept)
-    {
-        return;
+    let network = |endpoint: &Endpoint| resolver.model[endpoint.network].name.as_str();
+    let endpoints = resolver.model.endpoints.iter();
+    let mut new: Vec<&Endpoint> = endpoints
+        .filter(|it| lock.entry(network(it), &it.hostname) != Some(&given(it)))
+        .collect();
+    if new.is_empty() {
+        return None;
     }
-    let newer = newer.get_or_insert_with(|| lock.clone());
-    newer.networks.entry(network.clone()).or_default().insert(
-        endpoint.hostname.clone(),
-        LockEntry {
-            host: host.clone(),
-            address: endpoint.address,
-            port: endpoint.port,
-            bridge_address: endpoint.bridge_address,
-        },
-    );
+    new.sort_by_key(|endpoint| endpoint.network);
+    let mut newer = lock.clone();
+    for endpoints in new.chunk_by(|one, other| one.network == other.network) {
+        let entries = endpoints.iter().map(|it| (it.hostname.clone(), given(it)));
+        let Some(first) = endpoints.first() else {
+            continue;
+        };
+        let known = newer.networks.entry(network(first).to_owned());
+        // All at once: one by one, each would move those behind it.
+        known.or_default().extend(entries);
+    }
+    Some(newer)
 }

@@ -58,8 +58,8 @@ pub(super) fn resolve(
         found.push(Container {
             name: name.clone(),
             image: container.image.clone(),
-            entrypoint: container.entrypoint.clone(),
-            command: container.command.clone(),
+            entrypoint: container.entrypoint.to_vec(),
+            command: container.command.to_vec(),
             environment: pairs(&container.environment),
             secrets,
             volumes,
@@ -176,7 +176,7 @@ fn check_cycles(resolver: &mut Resolver<'_>, at: At<'_>, pod: &description::Pod)
     let mut left: BTreeMap<&str, &[String]> = pod
         .containers
         .iter()
-        .map(|(name, container)| (name.as_str(), container.after.as_slice()))
+        .map(|(name, container)| (name.as_str(), &*container.after))
         .collect();
     loop {
         let ready: Vec<&str> = left

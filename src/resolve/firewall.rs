@@ -1,6 +1,7 @@
 //! Firewall rules and peers: what services need of each other, and what the user wrote.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::endpoint::Kind;
 use super::{Resolver, add_peer, add_rule};
@@ -34,8 +35,13 @@ fn tcp(ports: Ports, peer: Peer) -> FirewallRule {
     }
 }
 
-fn group(name: impl Into<String>) -> Peer {
-    Peer::Group(name.into())
+fn group(name: &Arc<str>) -> Peer {
+    Peer::Group(Arc::clone(name))
+}
+
+/// Returns the groups of a list, each once.
+fn groups(list: &[String]) -> BTreeSet<Arc<str>> {
+    list.iter().map(|name| Arc::from(name.as_str())).collect()
 }
 
 fn inbound(model: &mut Model, id: EndpointId, rule: FirewallRule) {
@@ -60,19 +66,19 @@ fn peers(model: &mut Model, id: EndpointId, others: &[EndpointId]) {
 
 /// etcd members talk to each other; Patroni members are clients.
 fn etcd(resolver: &mut Resolver<'_>) {
-    let mut clients: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    let mut clients: BTreeMap<usize, Vec<Arc<str>>> = BTreeMap::new();
     for cluster in &resolver.model.patroni_clusters {
         clients
             .entry(cluster.etcd.0)
             .or_default()
-            .push(format!("patroni-{}", cluster.name));
+            .push(format!("patroni-{}", cluster.name).into());
     }
     let model = &mut resolver.model;
     for index in 0..model.etcd_clusters.len() {
         let Some(cluster) = model.etcd_clusters.get(index) else {
             continue;
         };
-        let own = format!("etcd-{}", cluster.name);
+        let own: Arc<str> = format!("etcd-{}", cluster.name).into();
         let members: Vec<EndpointId> = cluster.members.iter().map(|it| it.endpoint).collect();
         for member in &members {
             for ports in [ETCD_CLIENT, ETCD_PEER] {
@@ -93,14 +99,12 @@ fn patroni(resolver: &mut Resolver<'_>) {
     let model = &mut resolver.model;
     for index in 0..model.patroni_clusters.len() {
         let cluster = &model[PatroniId(index)];
-        let (own, proxy_group) = (
-            format!("patroni-{}", cluster.name),
-            format!("proxy-{}", cluster.name),
-        );
+        let own: Arc<str> = format!("patroni-{}", cluster.name).into();
+        let proxy_group: Arc<str> = format!("proxy-{}", cluster.name).into();
         let members: Vec<EndpointId> = cluster.members.iter().map(|it| it.endpoint).collect();
         let proxies = cluster.proxies.clone();
         let etcd = model.etcd_clusters.get(cluster.etcd.0);
-        let etcd_group = etcd.map(|it| format!("etcd-{}", it.name));
+        let etcd_group: Option<Arc<str>> = etcd.map(|it| format!("etcd-{}", it.name).into());
         let etcd: Vec<EndpointId> = etcd
             .into_iter()
             .flat_map(|it| &it.members)
@@ -109,13 +113,17 @@ fn patroni(resolver: &mut Resolver<'_>) {
         let Some(written) = description.patroni_clusters.get(&cluster.name) else {
             continue;
         };
+        let (clients, readers) = (
+            groups(&written.client_groups),
+            groups(&written.patroni_api_groups),
+        );
         for member in &members {
             for ports in [POSTGRES, PATRONI_API] {
                 inbound(model, *member, tcp(ports, group(&own)));
                 inbound(model, *member, tcp(ports, group(&proxy_group)));
                 outbound(model, *member, tcp(ports, group(&own)));
             }
-            for reader in written.patroni_api_groups.iter().collect::<BTreeSet<_>>() {
+            for reader in &readers {
                 inbound(model, *member, tcp(PATRONI_API, group(reader)));
             }
             if let Some(etcd_group) = &etcd_group {
@@ -125,11 +133,11 @@ fn patroni(resolver: &mut Resolver<'_>) {
             peers(model, *member, &etcd);
         }
         for proxy in &proxies {
-            for client in written.client_groups.iter().collect::<BTreeSet<_>>() {
+            for client in &clients {
                 inbound(model, *proxy, tcp(PROXY, group(client)));
                 inbound(model, *proxy, tcp(PROXY_STATS, group(client)));
             }
-            for reader in written.patroni_api_groups.iter().collect::<BTreeSet<_>>() {
+            for reader in &readers {
                 inbound(model, *proxy, tcp(PROXY_STATS, group(reader)));
             }
             for ports in [POSTGRES, PATRONI_API] {
@@ -147,12 +155,17 @@ fn barman(resolver: &mut Resolver<'_>) {
         let Some(server) = model.barman_servers.get(index) else {
             continue;
         };
-        let (own, endpoint) = (format!("barman-{}", server.name), server.endpoint);
+        let own: Arc<str> = format!("barman-{}", server.name).into();
+        let endpoint = server.endpoint;
         let proxies: Vec<EndpointId> = server.sources.iter().map(|it| it.proxy).collect();
         for proxy in proxies {
             let proxy_name = model[proxy].hostname.clone();
             inbound(model, proxy, tcp(POSTGRES, group(&own)));
-            outbound(model, endpoint, tcp(POSTGRES, Peer::Host(proxy_name)));
+            outbound(
+                model,
+                endpoint,
+                tcp(POSTGRES, Peer::Host(proxy_name.into())),
+            );
             peers(model, endpoint, &[proxy]);
         }
     }
@@ -171,8 +184,12 @@ fn exports(resolver: &mut Resolver<'_>) {
         }
     }
     for (endpoint, groups) in clients {
-        for client in groups.iter().collect::<BTreeSet<_>>() {
-            inbound(&mut resolver.model, endpoint, tcp(POSTGRES, group(client)));
+        for client in self::groups(groups) {
+            inbound(
+                &mut resolver.model,
+                endpoint,
+                tcp(POSTGRES, Peer::Group(client)),
+            );
         }
     }
 }
@@ -184,8 +201,8 @@ fn pods(resolver: &mut Resolver<'_>) {
         let Some(pod) = resolver.model.pods.get(index) else {
             continue;
         };
-        let (endpoint, uses) = (pod.endpoint, pod.uses.clone());
-        let Some((name, written)) = description.pods.get_key_value(&pod.name) else {
+        let (endpoint, uses, name) = (pod.endpoint, pod.uses.clone(), pod.name.clone());
+        let Some(written) = description.pods.get(&name) else {
             continue;
         };
         let model = &mut resolver.model;
@@ -194,12 +211,12 @@ fn pods(resolver: &mut Resolver<'_>) {
                 model[endpoint].hostname.clone(),
                 model[proxy].hostname.clone(),
             );
-            inbound(model, proxy, tcp(PROXY, Peer::Host(pod_name)));
-            outbound(model, endpoint, tcp(PROXY, Peer::Host(proxy_name)));
+            inbound(model, proxy, tcp(PROXY, Peer::Host(pod_name.into())));
+            outbound(model, endpoint, tcp(PROXY, Peer::Host(proxy_name.into())));
             peers(model, endpoint, &[proxy]);
         }
         let pods = At::ROOT.key("pods");
-        let at = pods.key(name);
+        let at = pods.key(&name);
         user_rules(resolver, at.key("firewall"), (endpoint, &written.firewall));
     }
 }
@@ -278,7 +295,7 @@ fn user_rule(
                 at.key("group"),
                 ("Nebula group", group, name::group(group)),
             )
-            .then(|| Peer::Group(group.clone())),
+            .then(|| Peer::Group(group.as_str().into())),
         (None, Some(host), None) if host == "any" => Some(Peer::Any),
         (None, Some(host), None) => resolver
             .check(
@@ -286,7 +303,7 @@ fn user_rule(
                 at.key("host"),
                 ("host name", host, name::hostname(host)),
             )
-            .then(|| Peer::Host(host.clone())),
+            .then(|| Peer::Host(host.as_str().into())),
         (None, None, Some(cidr)) => {
             super::host::cidr(resolver, at.key("cidr"), cidr).map(Peer::Cidr)
         }

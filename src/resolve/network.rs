@@ -24,7 +24,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
         };
         check_settings(resolver, at, network);
         overlaps(resolver, at.key("cidr"), (name, cidr));
-        let mut trusted_epochs = network.trusted_epochs.clone();
+        let mut trusted_epochs = network.trusted_epochs.to_vec();
         if trusted_epochs.is_empty() {
             trusted_epochs.push(network.epoch);
         }

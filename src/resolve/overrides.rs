@@ -44,7 +44,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
                 let at = at.key(key);
                 check_key(resolver, at, (section, key), hosts);
                 check_value(resolver, at, (key, value));
-                lines.push((key.clone(), value.0.clone()));
+                lines.push((key.clone(), value.0.to_vec()));
             }
             found.push((heading.clone(), lines));
         }

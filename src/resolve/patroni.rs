@@ -63,7 +63,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
             synchronous: super::postgres::synchronous(cluster),
             data_checksums: cluster.postgres_config.data_checksums,
             parameters: super::postgres::parameters(cluster),
-            pg_hba: cluster.postgres_config.pg_hba.clone(),
+            pg_hba: cluster.postgres_config.pg_hba.to_vec(),
             postgres_version: cluster.postgres_version,
             restore,
             superuser_secret,
@@ -192,7 +192,7 @@ fn proxies(
     place: Place<'_>,
     cluster: &description::PatroniCluster,
 ) -> Vec<EndpointId> {
-    let list = ("proxies", cluster.proxies.as_slice());
+    let list = ("proxies", &*cluster.proxies);
     let mut proxies = place_all(resolver, place, list, &mut BTreeMap::new());
     proxies.sort_unstable();
     proxies.into_iter().map(|(_, endpoint)| endpoint).collect()

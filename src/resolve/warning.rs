@@ -60,7 +60,7 @@ fn warn(resolver: &mut Resolver<'_>, code: Code, at: At<'_>, (message, help): (S
 
 fn lighthouses(resolver: &mut Resolver<'_>) {
     for (name, network) in &resolver.description.networks {
-        if let [only] = network.lighthouses.as_slice() {
+        if let [only] = &*network.lighthouses {
             let networks = At::ROOT.key("networks");
             let at = networks.key(name);
             let message = format!(
