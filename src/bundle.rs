@@ -29,6 +29,9 @@ pub struct File {
     pub bytes: Cow<'static, [u8]>,
 }
 
+/// Makes a file, the same each time. What is large and many is made when it is needed, and not kept.
+pub type Recipe<'a> = Box<dyn Fn() -> File + Send + Sync + 'a>;
+
 /// What a change of files means to one unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

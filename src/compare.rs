@@ -80,8 +80,10 @@ where
     };
     found.into_iter().for_each(&mut add);
     if let Scope::All(_) = wanted.scope {
-        add(write::survey_operator(out, &tree, wanted.operator)
-            .map(|survey| would_change("operator", survey)));
+        add(
+            write::survey_operator(out, &tree, &write::late(wanted.operator))
+                .map(|survey| would_change("operator", survey)),
+        );
     }
     let vanished = write::vanished(&tree, wanted.scope);
     differences.extend(vanished.iter().map(|name| {
@@ -297,7 +299,8 @@ fn verify_files(
 fn compare(path: &Path, entry: &FileEntry) -> Result<Option<DifferenceKind>, Failure> {
     let read = || -> std::io::Result<Option<DifferenceKind>> {
         let metadata = fs::symlink_metadata(path)?;
-        if metadata.len() != entry.size || Digest::of(&fs::read(path)?) != entry.sha256 {
+        if metadata.len() != entry.size || Digest::read(&mut fs::File::open(path)?)? != entry.sha256
+        {
             return Ok(Some(DifferenceKind::Changed));
         }
         let fits = survey::mode_fits(metadata.permissions().mode(), entry.mode.0);

@@ -14,7 +14,7 @@ use build::Runs;
 use crate::model::{EndpointId, HostId, Model};
 
 pub use export::{ExportPlan, PostgresPlan};
-pub use runbook::{ArchivePlan, PlacePlan, RunbookPlan};
+pub use runbook::{ArchivePlan, PlacePlan, Runbook, RunbookPlan};
 
 pub use crate::model::{
     Arch, Compression, Container, ContainerSecret, Drill, EgressRule, ExportTarget, FirewallRule,
@@ -56,9 +56,9 @@ impl<'m> Plan<'m> {
         Some(build::host(self.model, id, runs))
     }
 
-    /// Returns what the runbook of each Patroni cluster has to know, sorted by cluster.
-    pub fn runbooks(&self) -> Vec<RunbookPlan<'m>> {
-        runbook::plans(self.model)
+    /// Returns the runbook of each Patroni cluster, sorted by cluster.
+    pub fn runbooks(&self) -> Vec<Runbook<'m>> {
+        runbook::all(self.model)
     }
 
     /// Returns the networks, sorted by name, with the certificates that each needs.

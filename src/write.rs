@@ -14,12 +14,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::bundle::{Bundle, File};
+use crate::bundle::{Bundle, Recipe};
 use crate::failure::Failure;
 use crate::manifest::FILE_NAME;
 use survey::{Survey, label};
 
 mod apply;
+mod content;
 pub(crate) mod disk;
 mod file;
 mod run;
@@ -30,6 +31,7 @@ pub(crate) mod tree;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use content::late;
 pub use file::{create_file, replace_file};
 pub use run::{Prepared, prepare};
 pub(crate) use run::{survey_operator, vanished};
@@ -59,8 +61,8 @@ pub struct Wanted<'a, L> {
     pub scope: &'a Scope,
     /// Returns the bundle of a host; called on many threads, for a changed host more than once.
     pub lower: L,
-    /// The operator's files by path relative to `operator/`; unused with [`Scope::Hosts`].
-    pub operator: &'a BTreeMap<String, File>,
+    /// How the operator's files are made, by path relative to `operator/`; unused with [`Scope::Hosts`].
+    pub operator: &'a BTreeMap<String, Recipe<'a>>,
 }
 
 /// What a run changed. Paths are relative to the tree, sorted, with `/`.

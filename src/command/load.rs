@@ -20,16 +20,23 @@ use crate::source::Source;
 pub(crate) struct Loaded {
     /// What it means; none when there are errors, which were said.
     pub(crate) model: Option<Model>,
-    /// Where the lock file is, and what it is to hold.
-    pub(crate) lock_path: PathBuf,
+    /// The lock file.
+    pub(crate) lock: LockFile,
     /// The lock as it was on disk.
     pub(crate) old_lock: Option<Lock>,
-    /// What the lock file is to hold, where that is something else.
-    pub(crate) new_lock: Option<Lock>,
     /// The description's text.
     pub(crate) source: Source,
     /// What is wrong and what is worth a warning.
     pub(crate) report: Report,
+}
+
+/// The lock file beside a description.
+#[derive(Debug)]
+pub(crate) struct LockFile {
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// What it is to hold, where that is something else than it does.
+    pub(crate) new: Option<Lock>,
 }
 
 /// Reads and resolves. Errors are in the report; what can't be read is a failure.
@@ -68,9 +75,11 @@ pub(crate) fn load(input: &Input, options: Options, terminal: Terminal) -> Resul
     let model = model.filter(|_| !report.has_errors());
     Ok(Loaded {
         model,
-        lock_path,
+        lock: LockFile {
+            path: lock_path,
+            new: new_lock,
+        },
         old_lock,
-        new_lock,
         source,
         report,
     })

@@ -18,7 +18,7 @@ pub(crate) fn run(arguments: &cli::Lock, options: Options, terminal: Terminal) -
         return Outcome::No;
     };
     let old = loaded.old_lock.unwrap_or_default();
-    let mut lock = loaded.new_lock.unwrap_or_else(|| old.clone());
+    let mut lock = loaded.lock.new.unwrap_or_else(|| old.clone());
     if arguments.prune {
         prune(&mut lock, model);
     }
@@ -28,9 +28,9 @@ pub(crate) fn run(arguments: &cli::Lock, options: Options, terminal: Terminal) -
         super::say("the lock file would change; nothing was written");
         return Outcome::No;
     }
-    match write::replace_file(&loaded.lock_path, lock.to_text().as_bytes()) {
+    match write::replace_file(&loaded.lock.path, lock.to_text().as_bytes()) {
         Ok(is_written) => {
-            let path = loaded.lock_path.display();
+            let path = loaded.lock.path.display();
             let added = changes
                 .iter()
                 .filter(|line| line.starts_with("add"))

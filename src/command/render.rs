@@ -5,7 +5,7 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::load::{Loaded, load, tell};
+use super::load::{Loaded, LockFile, load, tell};
 use crate::bundle::Bundle;
 use crate::cli::{Options, Outcome, Render, Terminal};
 use crate::failure::Failure;
@@ -18,12 +18,21 @@ use crate::{compare, lower, write};
 const MANY_HOSTS: usize = 100;
 
 pub(crate) fn run(arguments: &Render, options: Options, terminal: Terminal) -> Outcome {
-    let loaded = match load(&arguments.input, options, terminal) {
+    let loaded = load(&arguments.input, options, terminal);
+    let Loaded {
+        model,
+        lock,
+        old_lock: _,
+        source,
+        report,
+    } = match loaded {
         Ok(loaded) => loaded,
         Err(outcome) => return outcome,
     };
-    tell(&loaded.report, &loaded.source, options, terminal);
-    let Some(model) = &loaded.model else {
+    tell(&report, &source, options, terminal);
+    // As large as the description, and all said.
+    drop((source, report));
+    let Some(model) = &model else {
         return Outcome::No;
     };
     let scope = match scope(model, &arguments.hosts) {
@@ -33,12 +42,13 @@ pub(crate) fn run(arguments: &Render, options: Options, terminal: Terminal) -> O
     let plan = plan(model);
     if let Some(directory) = &arguments.bundle {
         return match one_host(&scope) {
-            Ok(host) => write_bundle(directory, host, &loaded, &bundle(&plan, host)).said(),
+            Ok(host) => write_bundle(directory, host, lock, &bundle(&plan, host)).said(),
             Err(outcome) => outcome,
         };
     }
+    let (networks, runbooks) = (plan.networks(), plan.runbooks());
     let operator = match scope {
-        Scope::All(_) => lower::lower_operator(&plan.networks(), &plan.runbooks()),
+        Scope::All(_) => lower::lower_operator(&networks, &runbooks),
         Scope::Hosts(_) => BTreeMap::new(),
     };
     let progress = progress(&scope, terminal);
@@ -51,9 +61,9 @@ pub(crate) fn run(arguments: &Render, options: Options, terminal: Terminal) -> O
         operator: &operator,
     };
     let outcome = if arguments.check {
-        check(arguments, &loaded, &wanted)
+        check(arguments, &lock, &wanted)
     } else {
-        write(arguments, &loaded, wanted)
+        write(arguments, lock, wanted)
     };
     progress.finish_and_clear();
     outcome.said()
@@ -134,7 +144,7 @@ fn progress(scope: &Scope, terminal: Terminal) -> ProgressBar {
     bar
 }
 
-fn check<L>(arguments: &Render, loaded: &Loaded, wanted: &Wanted<'_, L>) -> Said
+fn check<L>(arguments: &Render, lock: &LockFile, wanted: &Wanted<'_, L>) -> Said
 where
     L: Fn(&str) -> Bundle + Sync,
 {
@@ -143,8 +153,8 @@ where
         Err(failures) => return Said::Failed(failures),
     };
     let mut lines = Vec::new();
-    if loaded.new_lock.is_some() {
-        lines.push(format!("changed {}", loaded.lock_path.display()));
+    if lock.new.is_some() {
+        lines.push(format!("changed {}", lock.path.display()));
     }
     lines.extend(differences.iter().map(ToString::to_string));
     if lines.is_empty() {
@@ -164,7 +174,7 @@ where
     Said::Differences(lines, remedy)
 }
 
-fn write<L>(arguments: &Render, loaded: &Loaded, wanted: Wanted<'_, L>) -> Said
+fn write<L>(arguments: &Render, lock: LockFile, wanted: Wanted<'_, L>) -> Said
 where
     L: Fn(&str) -> Bundle + Sync,
 {
@@ -175,29 +185,29 @@ where
     };
     let host_word = if hosts == 1 { "host" } else { "hosts" };
     let title = format!("{}: {hosts} {host_word}", arguments.out.display());
-    match keep_lock(loaded).and_then(|()| prepared.commit()) {
+    match keep_lock(lock).and_then(|()| prepared.commit()) {
         Ok(changes) => Said::Summary(summary(&title, &changes)),
         Err(failure) => Said::Failed(vec![failure]),
     }
 }
 
 /// Writes the one host's bundle that was asked for, without a tree around it.
-fn write_bundle(directory: &Path, host: &str, loaded: &Loaded, bundle: &Bundle) -> Said {
+fn write_bundle(directory: &Path, host: &str, lock: LockFile, bundle: &Bundle) -> Said {
     let prepared = match write::prepare_bundle(directory, host, bundle) {
         Ok(prepared) => prepared,
         Err(failures) => return Said::Failed(failures),
     };
     let title = format!("{}: the bundle of {host}", directory.display());
-    match keep_lock(loaded).and_then(|()| prepared.commit()) {
+    match keep_lock(lock).and_then(|()| prepared.commit()) {
         Ok(changes) => Said::Summary(summary(&title, &changes)),
         Err(failure) => Said::Failed(vec![failure]),
     }
 }
 
 /// Writes the lock file. It comes first: no file may use an address that isn't kept.
-fn keep_lock(loaded: &Loaded) -> Result<(), Failure> {
-    match &loaded.new_lock {
-        Some(lock) => write::replace_file(&loaded.lock_path, lock.to_text().as_bytes()).map(drop),
+fn keep_lock(lock: LockFile) -> Result<(), Failure> {
+    match lock.new {
+        Some(new) => write::replace_file(&lock.path, new.to_text().as_bytes()).map(drop),
         None => Ok(()),
     }
 }

@@ -5,27 +5,28 @@ mod runbook;
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
-
 use super::part::{script, text};
 use super::path;
-use crate::bundle::File;
-use crate::plan::{CertificatePlan, Network, NetworkPlan, RunbookPlan};
+use crate::bundle::Recipe;
+use crate::plan::{CertificatePlan, Network, NetworkPlan, Runbook};
 
-/// Returns the operator's files by their path relative to `operator/`.
-pub fn lower(networks: &[NetworkPlan<'_>], runbooks: &[RunbookPlan<'_>]) -> BTreeMap<String, File> {
+/// Returns how the operator's files are made, by their path relative to `operator/`.
+pub fn lower<'a>(
+    networks: &'a [NetworkPlan<'a>],
+    runbooks: &'a [Runbook<'a>],
+) -> BTreeMap<String, Recipe<'a>> {
+    let issue: Recipe<'_> =
+        Box::new(|| script(include_str!("../../templates/operator/issue-certs")));
     let tables = networks.iter().map(|plan| {
-        let path = format!("pki/{}.tsv", plan.network.name);
-        (path, text(table(plan)))
+        let table: Recipe<'_> = Box::new(|| text(table(plan)));
+        (format!("pki/{}.tsv", plan.network.name), table)
     });
-    let issue = script(include_str!("../../templates/operator/issue-certs"));
-    let runbooks = runbooks.par_iter().map(|plan| {
-        let path = format!("runbook/{}.md", plan.cluster);
-        (path, text(runbook::runbook(plan)))
+    let runbooks = runbooks.iter().map(|it| {
+        let runbook: Recipe<'_> = Box::new(|| text(runbook::runbook(&it.plan())));
+        (format!("runbook/{}.md", it.cluster()), runbook)
     });
-    let runbooks: Vec<(String, File)> = runbooks.collect();
-    let others = tables.chain([("issue-certs".to_owned(), issue)]);
-    others.chain(runbooks).collect()
+    let issue = [("issue-certs".to_owned(), issue)];
+    tables.chain(runbooks).chain(issue).collect()
 }
 
 /// Writes the table of a network: `# KEY VALUE` lines, the names of the columns, a line per certificate.
@@ -42,27 +43,25 @@ fn table(plan: &NetworkPlan<'_>) -> String {
         lighthouses: _,
     } = plan.network;
     let trusted: Vec<String> = trusted_epochs.iter().map(u32::to_string).collect();
-    let mut lines = vec![
-        format!("# network {name}"),
-        format!("# epoch {epoch}"),
-        format!("# trusted_epochs {}", trusted.join(" ")),
-        format!("# certificate_version {certificate_version}"),
-    ];
-    lines.extend(blocklist.iter().map(|print| format!("# blocked {print}")));
-    lines.push("hostname\thost\taddress\tgroups\tdirectory".to_owned());
-    lines.extend(plan.certificates.iter().map(|certificate| {
+    let mut table = format!(
+        "# network {name}\n# epoch {epoch}\n# trusted_epochs {}\n# certificate_version {certificate_version}\n",
+        trusted.join(" ")
+    );
+    table.extend(blocklist.iter().map(|print| format!("# blocked {print}\n")));
+    table.push_str("hostname\thost\taddress\tgroups\tdirectory\n");
+    let prefix = cidr.prefix_len();
+    // A large network's table is the largest file: it grows in place.
+    table.extend(plan.certificates.iter().map(|certificate| {
         let CertificatePlan {
             hostname,
             host,
             address,
             groups,
         } = certificate;
-        let prefix = cidr.prefix_len();
-        let groups = groups.join(",");
-        let directory = path::pki(name, hostname);
-        format!("{hostname}\t{host}\t{address}/{prefix}\t{groups}\t{directory}")
+        let (groups, directory) = (groups.join(","), path::pki(name, hostname));
+        format!("{hostname}\t{host}\t{address}/{prefix}\t{groups}\t{directory}\n")
     }));
-    lines.join("\n") + "\n"
+    table
 }
 
 #[cfg(test)]
@@ -96,15 +95,16 @@ mod tests {
                 certificate("b.example", &[]),
             ],
         };
-        let files = lower(&[plan], &[]);
+        let networks = [plan];
+        let files = lower(&networks, &[]);
         let paths: Vec<(&str, u32)> = files
             .iter()
-            .map(|(path, file)| (path.as_str(), file.mode))
+            .map(|(path, recipe)| (path.as_str(), recipe().mode))
             .collect();
         assert_eq!(paths, [("issue-certs", 0o755), ("pki/internal.tsv", 0o644)]);
         let directory = "/etc/containerops/nebula/networks/internal/endpoint";
         assert_eq!(
-            String::from_utf8_lossy(&files["pki/internal.tsv"].bytes),
+            String::from_utf8_lossy(&files["pki/internal.tsv"]().bytes),
             format!(
                 "# network internal\n# epoch 2\n# trusted_epochs 1 2\n# certificate_version 1\n\
                  # blocked {}\nhostname\thost\taddress\tgroups\tdirectory\n\

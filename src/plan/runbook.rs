@@ -5,6 +5,29 @@ use std::net::Ipv4Addr;
 
 use crate::model::{BarmanServer, BarmanSource, EndpointId, Model, PatroniCluster};
 
+/// A runbook that is not planned yet: at any time only those that are being written need room.
+#[derive(Debug, Clone, Copy)]
+pub struct Runbook<'m> {
+    model: &'m Model,
+    cluster: &'m PatroniCluster,
+    archive: Option<(&'m BarmanServer, &'m BarmanSource)>,
+}
+
+impl<'m> Runbook<'m> {
+    /// Returns the cluster's name.
+    pub fn cluster(&self) -> &'m str {
+        &self.cluster.name
+    }
+
+    /// Plans it.
+    pub fn plan(&self) -> RunbookPlan<'m> {
+        let archive = self
+            .archive
+            .map(|(server, source)| archive(self.model, server, source));
+        plan(self.model, self.cluster, archive)
+    }
+}
+
 /// One Patroni cluster, as people who keep it running see it.
 #[derive(Debug)]
 pub struct RunbookPlan<'m> {
@@ -58,20 +81,23 @@ pub struct ArchivePlan<'m> {
     pub exports: Vec<(&'m str, PlacePlan<'m>)>,
 }
 
-/// Plans a runbook for each Patroni cluster.
-pub(super) fn plans(model: &Model) -> Vec<RunbookPlan<'_>> {
-    let mut archives: Vec<Option<ArchivePlan<'_>>> = Vec::new();
-    archives.resize_with(model.patroni_clusters.len(), || None);
+/// Returns the runbook of each Patroni cluster.
+pub(super) fn all(model: &Model) -> Vec<Runbook<'_>> {
+    let mut archives = vec![None; model.patroni_clusters.len()];
     for server in &model.barman_servers {
         for source in &server.sources {
             if let Some(slot) = archives.get_mut(source.cluster.0) {
-                *slot = Some(archive(model, server, source));
+                *slot = Some((server, source));
             }
         }
     }
     let clusters = model.patroni_clusters.iter().zip(archives);
     clusters
-        .map(|(cluster, archive)| plan(model, cluster, archive))
+        .map(|(cluster, archive)| Runbook {
+            model,
+            cluster,
+            archive,
+        })
         .collect()
 }
 

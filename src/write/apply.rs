@@ -10,18 +10,19 @@ use std::path::{Path, PathBuf};
 use crate::bundle::File;
 use crate::failure::Failure;
 use crate::manifest::FILE_NAME;
+use crate::write::content::Content;
 use crate::write::disk::Disk;
 use crate::write::survey::{self, Action, NEXT, Survey, TEMPORARY, ancestors};
 
 /// A directory that is to be changed.
-pub(crate) struct Site<'a> {
+pub(crate) struct Site<'a, C = File> {
     pub(crate) disk: &'a Disk,
     /// The directory.
     pub(crate) root: &'a Path,
     /// Where a file is written before it is renamed.
     pub(crate) temporary: PathBuf,
     /// The files that are wanted.
-    pub(crate) files: &'a BTreeMap<String, File>,
+    pub(crate) files: &'a BTreeMap<String, C>,
 }
 
 impl<'a> Site<'a> {
@@ -34,7 +35,9 @@ impl<'a> Site<'a> {
             files,
         }
     }
+}
 
+impl<C: Content> Site<'_, C> {
     /// Writes a host: its next manifest, its files, and last of all its manifest.
     pub(crate) fn write_host(&self, survey: &Survey, manifest: &[u8]) -> Result<(), Failure> {
         if !survey.exists {
@@ -67,10 +70,11 @@ impl<'a> Site<'a> {
             match action {
                 Action::SetMode(mode) => self.disk.set_mode(&path, *mode)?,
                 Action::Create if !survey.has_manifest => {
-                    self.disk.create(&path, file.mode, &file.bytes)?;
+                    self.disk.create(&path, file.mode(), &file.bytes())?;
                 }
                 Action::Create | Action::Replace => {
-                    self.disk.create(&self.temporary, file.mode, &file.bytes)?;
+                    self.disk
+                        .create(&self.temporary, file.mode(), &file.bytes())?;
                     self.disk.rename(&self.temporary, &path)?;
                 }
             }

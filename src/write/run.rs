@@ -6,11 +6,12 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::bundle::{Bundle, File};
+use crate::bundle::Bundle;
 use crate::compare;
 use crate::failure::Failure;
-use crate::manifest::{Digest, FILE_NAME, FileEntry, HostEntry, HostManifest, TreeManifest};
+use crate::manifest::{Digest, FILE_NAME, HostEntry, HostManifest, TreeManifest};
 use crate::write::apply::{self, Site};
+use crate::write::content::{Late, late};
 use crate::write::disk::Disk;
 use crate::write::survey::{self, Owned, Survey, TEMPORARY, host_root, label};
 use crate::write::tree::{self, Tree};
@@ -22,6 +23,8 @@ use crate::write::{Changes, Scope, Wanted, host_changes, site_changes};
 pub struct Prepared<'a, L> {
     out: &'a Path,
     wanted: Wanted<'a, L>,
+    /// The operator's files.
+    operator: BTreeMap<String, Late<'a>>,
     tree: Tree,
     lock: Option<fs::File>,
     /// Hosts that are as they should be, with their digests.
@@ -42,6 +45,7 @@ where
     let tree = Tree::read(out, wanted.scope.hosts()).map_err(one)?;
     let mut prepared = Prepared {
         out,
+        operator: late(wanted.operator),
         wanted,
         tree,
         lock,
@@ -96,7 +100,7 @@ pub(crate) fn vanished(tree: &Tree, scope: &Scope) -> BTreeSet<String> {
 pub(crate) fn survey_operator(
     out: &Path,
     tree: &Tree,
-    files: &BTreeMap<String, File>,
+    files: &BTreeMap<String, Late<'_>>,
 ) -> Result<Survey, Failure> {
     let entries = tree.manifest.files.iter();
     let old = entries.filter_map(|(path, entry)| {
@@ -153,7 +157,7 @@ where
 
     fn survey_operator(&self) -> Result<Option<Survey>, Failure> {
         match self.wanted.scope {
-            Scope::All(_) => survey_operator(self.out, &self.tree, self.wanted.operator).map(Some),
+            Scope::All(_) => survey_operator(self.out, &self.tree, &self.operator).map(Some),
             Scope::Hosts(_) => Ok(None),
         }
     }
@@ -223,11 +227,11 @@ where
                 .or_insert(HostEntry { sha256: None });
         }
         if operator.is_some() {
-            for (path, file) in self.wanted.operator {
+            for (path, file) in &self.operator {
                 marked
                     .files
                     .entry(label("operator", path))
-                    .or_insert_with(|| FileEntry::of(file));
+                    .or_insert(file.entry);
             }
         }
         self.replace_manifest(&marked)
@@ -308,7 +312,7 @@ where
     }
 
     fn write_operator(&self, survey: &Survey, changes: &mut Changes) -> Result<(), Failure> {
-        let vanishes = survey.exists && self.wanted.operator.is_empty();
+        let vanishes = survey.exists && self.operator.is_empty();
         let vanishes = vanishes && !self.tree.manifest.files.is_empty();
         if !survey.is_changed() && !vanishes {
             changes.extend(site_changes("operator", survey));
@@ -320,9 +324,9 @@ where
             disk: &self.disk,
             root: &root,
             temporary,
-            files: self.wanted.operator,
+            files: &self.operator,
         };
-        if !self.wanted.operator.is_empty() {
+        if !self.operator.is_empty() {
             self.disk.create_dir(&root)?;
         }
         site.write_files(survey)?;
@@ -342,10 +346,10 @@ where
         let mut manifest = self.tree.manifest.clone();
         match self.wanted.scope {
             Scope::All(_) => {
-                let operator = self.wanted.operator.iter();
+                let operator = self.operator.iter();
                 manifest = TreeManifest {
                     files: operator
-                        .map(|(path, file)| (label("operator", path), FileEntry::of(file)))
+                        .map(|(path, file)| (label("operator", path), file.entry))
                         .collect(),
                     ..TreeManifest::empty()
                 };

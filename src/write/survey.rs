@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use walkdir::WalkDir;
 use crate::bundle::File;
 use crate::failure::{Failure, Obstacle};
 use crate::manifest::{FILE_NAME, HostManifest};
+use crate::write::content::{Content, Late, compare};
 
 /// A file on its way to another name.
 pub(crate) const TEMPORARY: &str = ".cops-gen.tmp";
@@ -140,7 +141,7 @@ pub(crate) fn host(
 /// Compares the operator's directory, whose files the manifest of the tree names.
 pub(crate) fn operator(
     root: &Path,
-    files: &BTreeMap<String, File>,
+    files: &BTreeMap<String, Late<'_>>,
     owned: &Owned,
 ) -> Result<Survey, Failure> {
     let found = survey(root, files, walk(root)?, owned)?;
@@ -239,7 +240,7 @@ pub(crate) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
 
 fn survey(
     root: &Path,
-    files: &BTreeMap<String, File>,
+    files: &BTreeMap<String, impl Content>,
     present: Option<Present>,
     owned: &Owned,
 ) -> Result<Survey, Failure> {
@@ -315,7 +316,7 @@ struct Place<'a> {
 /// Adds to a survey what each wanted file needs, or what stands in its way.
 fn compare_files(
     place: &Place<'_>,
-    files: &BTreeMap<String, File>,
+    files: &BTreeMap<String, impl Content>,
     result: &mut Survey,
 ) -> Result<(), Failure> {
     let Place {
@@ -344,7 +345,7 @@ fn compare_files(
                 if metadata.is_none() && !owned.old.contains_key(path) {
                     in_the_way.insert(path, Obstacle::File);
                 }
-                repair(path, file, metadata, owned)
+                repair(path, file.mode(), metadata, owned)
             }
         };
         match action {
@@ -414,34 +415,19 @@ fn blocked_below<'a>(
     (!all_go).then_some((path, Obstacle::Directory))
 }
 
-/// Reads a file; returns what the system says about it if its bytes are the wanted ones.
-fn compare(path: &Path, wanted: &File, buffer: &mut Vec<u8>) -> Result<Option<Metadata>, Failure> {
-    let mut read = || -> std::io::Result<Option<Metadata>> {
-        let mut file = fs::File::open(path)?;
-        let metadata = file.metadata()?;
-        if metadata.len() != wanted.bytes.len() as u64 {
-            return Ok(None);
-        }
-        buffer.resize(wanted.bytes.len(), 0);
-        file.read_exact(buffer)?;
-        Ok((buffer.as_slice() == &*wanted.bytes).then_some(metadata))
-    };
-    read().map_err(|source| Failure::read(path, source))
-}
-
-/// Says what a file of ours needs, given what [`compare`] returned.
-fn repair(path: &str, wanted: &File, metadata: Option<Metadata>, owned: &Owned) -> Option<Action> {
+/// Says what a file of ours needs, given its wanted mode and what [`compare`] returned.
+fn repair(path: &str, wanted: u32, metadata: Option<Metadata>, owned: &Owned) -> Option<Action> {
     let Some(metadata) = metadata else {
         return Some(Action::Replace);
     };
     let mode = metadata.permissions().mode() & 0o7777;
-    let was_wanted = owned.old.get(path) == Some(&wanted.mode);
+    let was_wanted = owned.old.get(path) == Some(&wanted);
     let fits = if was_wanted && !owned.is_unfinished {
-        mode_fits(mode, wanted.mode)
+        mode_fits(mode, wanted)
     } else {
-        mode == wanted.mode
+        mode == wanted
     };
-    (!fits).then_some(Action::SetMode(wanted.mode))
+    (!fits).then_some(Action::SetMode(wanted))
 }
 
 /// Says whether a mode on disk stands for the wanted one.

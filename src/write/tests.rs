@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::bundle::{Bundle, File};
+use crate::bundle::{Bundle, File, Recipe};
 use crate::compare::{self, DifferenceKind};
 use crate::failure::Failure;
 use crate::write::disk::stop::Stop;
@@ -55,6 +55,12 @@ fn in_memory(files: &Files) -> BTreeMap<String, File> {
         .collect()
 }
 
+fn recipes(files: &Files) -> BTreeMap<String, Recipe<'static>> {
+    let recipe = |file: File| -> Recipe<'static> { Box::new(move || file.clone()) };
+    let files = in_memory(files).into_iter();
+    files.map(|(path, file)| (path, recipe(file))).collect()
+}
+
 impl Wish {
     fn all(&self) -> Scope {
         Scope::All(self.hosts.keys().cloned().collect())
@@ -77,7 +83,7 @@ impl Wish {
         scope: &Scope,
         steps: usize,
     ) -> (Result<Changes, Vec<Failure>>, usize) {
-        let operator = in_memory(&self.operator);
+        let operator = recipes(&self.operator);
         let wanted = Wanted {
             scope,
             lower: |name: &str| self.lower(name),
@@ -98,7 +104,7 @@ impl Wish {
     }
 
     fn check(&self, out: &Path) -> Result<Vec<String>, Vec<Failure>> {
-        let operator = in_memory(&self.operator);
+        let operator = recipes(&self.operator);
         let scope = self.all();
         let lower = |name: &str| self.lower(name);
         let found = compare::check(
@@ -519,7 +525,7 @@ fn two_runs_never_write_one_tree_at_a_time() {
     let wish = two_hosts();
     wish.write(dir.path()).unwrap();
     let scope = wish.all();
-    let operator = in_memory(&wish.operator);
+    let operator = recipes(&wish.operator);
     let wanted = Wanted {
         scope: &scope,
         lower: |name: &str| wish.lower(name),
