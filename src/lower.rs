@@ -31,6 +31,17 @@ use part::Part;
 
 pub use operator::lower as lower_operator;
 
+/// The script `activate`, its parts in the order in which the shell reads them.
+const ACTIVATE: &str = concat!(
+    include_str!("../templates/host/activate/options.sh"),
+    include_str!("../templates/host/activate/looking.sh"),
+    include_str!("../templates/host/activate/planning.sh"),
+    include_str!("../templates/host/activate/doing.sh"),
+    include_str!("../templates/host/activate/rolling.sh"),
+    include_str!("../templates/host/activate/etcd.sh"),
+    include_str!("../templates/host/activate/main.sh"),
+);
+
 /// Returns all files of a host, and what a change of each means to its units.
 pub fn lower(plan: &HostPlan) -> Bundle {
     let HostPlan {
@@ -59,7 +70,6 @@ pub fn lower(plan: &HostPlan) -> Bundle {
         pod::lower(&mut output, plan, (pod, part));
     }
     overrides::lower(&mut output, overrides);
-    let activate = part::script(include_str!("../templates/host/activate"));
-    output.bundle.files.insert("activate".to_owned(), activate);
+    output.bundle.files.insert("activate".to_owned(), part::script(ACTIVATE));
     output.bundle
 }

@@ -1,0 +1,86 @@
+# ---------------------------------------------------------------------------------------------------------------- rolling
+
+# members_in UNIT: the units of members that stop when the unit stops.
+members_in() {
+    jq -r --arg unit "$1" '
+        . as $all
+        | def up: ., ($all.units[.].after[]? | up);
+        .units | to_entries[] | select(.value.member) | .key | select(any(up; . == $unit))' "$manifest"
+}
+
+list_members() {
+    ask "$1" /cluster | jq -c '.members[]'
+}
+
+# of_member UNIT FILTER: what Patroni says of the member that the unit runs.
+of_member() {
+    list_members "$1" | jq -r --arg name "$(jq -r .host "$manifest")" "select(.name == \$name) | $2"
+}
+
+# is_whole UNIT: every member of its cluster is well.
+is_whole() {
+    case $(member "$1" kind) in
+    etcd) podman exec "${1%.service}" etcdctl endpoint health --cluster --command-timeout=4s >/dev/null 2>&1 ;;
+    patroni)
+        list_members "$1" | jq -es 'any(.[]; .role == "leader" and .state == "running")
+            and all(.[]; .state == "running" or .state == "streaming")' >/dev/null 2>&1
+        ;;
+    esac
+}
+
+is_leader() {
+    [ "$(of_member "$1" .role)" = leader ]
+}
+
+is_no_leader() {
+    role=$(of_member "$1" .role)
+    [ -n "$role" ] && [ "$role" != leader ]
+}
+
+# Hands the primary's part to a standby that has everything: a synchronous one where there is one.
+switch_over() {
+    cluster=$(member "$1" cluster)
+    candidate=$(list_members "$1" | jq -rs '
+        map(select(.state == "streaming" and (.tags.nofailover | not)))
+        | (map(select(.role == "sync_standby" or .role == "quorum_standby")) + .) | .[0].name // empty')
+    [ -n "$candidate" ] || stop "$cluster has no standby that could take over: its primary here was not restarted"
+    echo "switchover of $cluster to $candidate"
+    podman exec "${1%.service}" patronictl switchover "$cluster" --leader "$(jq -r .host "$manifest")" --candidate "$candidate" --force \
+        >"$work/errors" 2>&1 || stop "no switchover to $candidate: $(tail -n 1 "$work/errors")"
+    within 60 is_no_leader "$1" || stop "$cluster did not switch over to $candidate"
+    within 120 is_whole "$1" || stop "$cluster is not whole after the switchover to $candidate"
+}
+
+roll_units() {
+    while read -r unit; do
+        # The restart of another, its pod's say, may have been this one's.
+        left=$(sed -n "s/^restart $unit \(.*\)/\1/p" "$work/todo")
+        if [ -n "$left" ] && [ "$(invocation "$unit")" != "$left" ]; then
+            finished restart "$unit"
+            continue
+        fi
+        members=$(members_in "$unit")
+        for one in $members; do
+            is_active "$one" || continue
+            within 30 is_whole "$one" || stop "$(member "$one" kind) cluster $(member "$one" cluster) is not whole: $unit was not restarted"
+            if [ "$(member "$one" kind)" = patroni ] && is_leader "$one"; then
+                switch_over "$one"
+            fi
+        done
+        echo "rolling $unit"
+        if [ "$unit" = underlay-network.service ]; then
+            remove_network
+            # shellcheck disable=SC2046  # names of units hold no blanks
+            systemctl start $(awaited_units)
+        else
+            systemctl restart "$unit"
+        fi || stop "$unit does not run: journalctl -u $unit"
+        # A pod comes up before its containers do.
+        for one in $members; do
+            systemctl start "$one" || stop "$one does not run: journalctl -u $one"
+            within 300 is_whole "$one" || stop "$(member "$one" kind) cluster $(member "$one" cluster) is not whole after the restart of $unit"
+        done
+        finished restart "$unit"
+    done <"$work/roll"
+}
+
