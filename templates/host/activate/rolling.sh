@@ -37,18 +37,27 @@ is_no_leader() {
     [ -n "$role" ] && [ "$role" != leader ]
 }
 
-# Hands the primary's part to a standby that has everything: a synchronous one where there is one.
-switch_over() {
-    cluster=$(member "$1" cluster)
+# hand_over UNIT: asks for a standby in the primary's place, one that has everything: a synchronous one where there is one. Just after its restart
+# a standby may not count as synchronous yet; Patroni refuses it then, and patronictl ends with 0 all the same.
+hand_over() {
+    ! is_no_leader "$1" || return 0
     candidate=$(list_members "$1" | jq -rs '
         map(select(.state == "streaming" and (.tags.nofailover | not)))
         | (map(select(.role == "sync_standby" or .role == "quorum_standby")) + .) | .[0].name // empty')
-    [ -n "$candidate" ] || stop "$cluster has no standby that could take over: its primary here was not restarted"
-    echo "switchover of $cluster to $candidate"
+    if [ -z "$candidate" ]; then
+        echo "no standby could take over" >"$work/errors"
+        return 1
+    fi
     podman exec "${1%.service}" patronictl switchover "$cluster" --leader "$(jq -r .host "$manifest")" --candidate "$candidate" --force \
-        >"$work/errors" 2>&1 || stop "no switchover to $candidate: $(tail -n 1 "$work/errors")"
-    within 60 is_no_leader "$1" || stop "$cluster did not switch over to $candidate"
-    within 120 is_whole "$1" || stop "$cluster is not whole after the switchover to $candidate"
+        >"$work/errors" 2>&1 || return
+    is_no_leader "$1"
+}
+
+switch_over() {
+    cluster=$(member "$1" cluster)
+    echo "switchover of $cluster"
+    within 60 hand_over "$1" || stop "$cluster did not switch over, its primary here was not restarted: $(tail -n 1 "$work/errors")"
+    within 120 is_whole "$1" || stop "$cluster is not whole after the switchover"
 }
 
 roll_units() {
