@@ -116,6 +116,7 @@ fn lower_network(output: &mut Output, plan: &HostPlan, on_change: OnChange) {
 
 #[derive(Serialize)]
 struct Underlay {
+    subnet: String,
     ports: Vec<u16>,
     own: Vec<Own>,
 }
@@ -136,6 +137,7 @@ fn lower_underlay(output: &mut Output, plan: &HostPlan) {
         device: nebula::host_device(endpoint),
     });
     let rules = Underlay {
+        subnet: plan.underlay_subnet.to_string(),
         ports,
         own: own.collect(),
     };
