@@ -26,52 +26,33 @@ pub(super) const RESTORED: &str = "/var/containerops/data/barman_restored";
 const REPORTS: &str = "/var/containerops/data/barman_reports";
 const PASSFILE: &str = "/run/secrets/passfile";
 
+/// Returns the files of `templates/barman/` that are the same for every Barman server, each with its name.
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../../templates/barman/", $name)))),+]
+    };
+}
+
 /// What every Barman server has the same; programs among it are run by name.
-const TEXTS: [(&str, &str); 9] = [
-    (
-        "archive.py",
-        include_str!("../../templates/barman/archive.py"),
-    ),
-    (
-        "barman.conf",
-        include_str!("../../templates/barman/barman.conf"),
-    ),
-    (
-        "canary.sql",
-        include_str!("../../templates/barman/canary.sql"),
-    ),
-    ("check.py", include_str!("../../templates/barman/check.py")),
-    ("crond.py", include_str!("../../templates/barman/crond.py")),
-    ("drill.py", include_str!("../../templates/barman/drill.py")),
-    ("drops.py", include_str!("../../templates/barman/drops.py")),
-    (
-        "report.py",
-        include_str!("../../templates/barman/report.py"),
-    ),
-    (
-        "restore.py",
-        include_str!("../../templates/barman/restore.py"),
-    ),
+const TEXTS: &[(&str, &str)] = files![
+    "archive.py",
+    "barman.conf",
+    "canary.sql",
+    "check.py",
+    "crond.py",
+    "drill.py",
+    "drops.py",
+    "report.py",
+    "restore.py",
 ];
 
 /// As [`TEXTS`], and run by their path.
-const SCRIPTS: [(&str, &str); 4] = [
-    (
-        "drill-postgres.sh",
-        include_str!("../../templates/barman/drill-postgres.sh"),
-    ),
-    (
-        "finish-backups.py",
-        include_str!("../../templates/barman/finish-backups.py"),
-    ),
-    (
-        "first-backup.sh",
-        include_str!("../../templates/barman/first-backup.sh"),
-    ),
-    (
-        "resume-wal.sh",
-        include_str!("../../templates/barman/resume-wal.sh"),
-    ),
+const SCRIPTS: &[(&str, &str)] = files![
+    "drill-postgres.sh",
+    "finish-backups.py",
+    "first-backup.sh",
+    "keep-streaming.sh",
+    "resume-wal.sh",
 ];
 
 /// Lowers one Barman server.
