@@ -64,10 +64,11 @@ def refuse(lab):
 
 
 def block(lab):
-    """An endpoint whose certificate is on the blocklist reaches nobody; a new certificate lets it in again."""
+    """An endpoint whose certificates are on the blocklist, the one before the renewal too, reaches nobody; a new one lets it in again."""
     calendar = lab.certify("--check").stdout
-    fingerprint = next(line.split()[4] for line in calendar.splitlines() if "client-db2.example.internal" in line)
-    lab.description["networks"]["internal"]["blocklist"] = [fingerprint]
+    fingerprints = [line.split()[4] for line in calendar.splitlines() if "client-db2.example.internal" in line]
+    lab.expect(len(fingerprints) == 2, f"the calendar does not show the client's two certificates:\n{calendar}")
+    lab.description["networks"]["internal"]["blocklist"] = fingerprints
     lab.render()
     lab.deliver()
     start = time.monotonic()
