@@ -70,6 +70,9 @@ pub fn lower(plan: &HostPlan) -> Bundle {
         pod::lower(&mut output, plan, (pod, part));
     }
     overrides::lower(&mut output, overrides);
-    output.bundle.files.insert("activate".to_owned(), part::script(ACTIVATE));
+    output
+        .bundle
+        .files
+        .insert("activate".to_owned(), part::script(ACTIVATE));
     output.bundle
 }
