@@ -29,6 +29,7 @@ def run(lab):
     take_locks_away(lab)
     start_without_lock(lab)
     disturb(lab)
+    nobody_was_mistaken(lab)
 
 
 # ------------------------------------------------------------------------------------------------------- probes
@@ -226,3 +227,10 @@ def _kind(pod):
 
 def _containers(lab, host, pod):
     return {name: start for name, start in containers(lab, host).items() if name.startswith(f"{pod}-")}
+
+
+def nobody_was_mistaken(lab):
+    """No endpoint was ever looked for where another is. One that is takes the caller's tunnel for its own, and its answers are lost for seconds."""
+    for host in lab.hosts.values():
+        said = host.output("journalctl", "--no-pager", "--quiet", "--grep", "Incorrect host responded", check=False)
+        lab.expect(said == "", f"{host.name}: {said}")
