@@ -48,6 +48,7 @@ const TEXTS: &[(&str, &str)] = files![
 
 /// As [`TEXTS`], and run by their path.
 const SCRIPTS: &[(&str, &str)] = files![
+    "backup.sh",
     "drill-postgres.sh",
     "finish-backups.py",
     "first-backup.sh",
@@ -357,7 +358,7 @@ mod tests {
     fn the_crontab_has_the_users_frequency_and_the_minute() {
         let files = config_files("/c", &[source()], Compression::Gzip, 17);
         let crontab = content(&files, "crontab");
-        assert!(crontab.contains("\n30 3 * * * barman -c /etc/barman/barman.conf -q backup app\n"));
+        assert!(crontab.contains("\n30 3 * * * /etc/barman/backup.sh app\n"));
         assert!(crontab.contains("\n* * * * * barman -c /etc/barman/barman.conf -q cron "));
         assert!(crontab.contains("\n*/2 * * * * /etc/barman/first-backup.sh app\n"));
     }

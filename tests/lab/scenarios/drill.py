@@ -37,7 +37,8 @@ def run(lab):
 
 
 def backup(lab):
-    """A full backup by hand, and a canary after it."""
+    """A full backup by hand, and a canary after it. The scenario before may have left Barman without a stream for a moment."""
+    lab.wait_until("Barman streams", lambda: lab.sql("db1", "select active from pg_replication_slots where slot_name = 'barman'") == "t", 180, every=1)
     lab.hosts[BARMAN].run("barman", "backup", "--wait", CLUSTER, timeout=600)
     alarm(lab, 0, "nothing is wrong", seconds=300)
 
