@@ -82,8 +82,6 @@ class Reader:
 
     def type(self, block):
         """Types a block where it says."""
-        if "PRIMARY=" in block.text:
-            self.values["PRIMARY"] = self.lab.leader()
         text = block.filled(self.values)
         shell = ["bash", "-e", "-o", "pipefail", "-c", text]
         place = block.place.removeprefix("On ")
