@@ -48,7 +48,7 @@ hand_over() {
         echo "no standby could take over" >"$work/errors"
         return 1
     fi
-    podman exec "${1%.service}" patronictl switchover "$cluster" --leader "$(jq -r .host "$manifest")" --candidate "$candidate" --force \
+    podman exec "${1%.service}" patronictl switchover "$(member "$1" cluster)" --leader "$(jq -r .host "$manifest")" --candidate "$candidate" --force \
         >"$work/errors" 2>&1 || return
     is_no_leader "$1"
 }
