@@ -51,7 +51,6 @@ const SCRIPTS: &[(&str, &str)] = files![
     "backup.sh",
     "drill-postgres.sh",
     "finish-backups.py",
-    "first-backup.sh",
     "keep-streaming.sh",
     "resume-wal.sh",
 ];
@@ -360,7 +359,7 @@ mod tests {
         let crontab = content(&files, "crontab");
         assert!(crontab.contains("\n30 3 * * * /etc/barman/backup.sh app\n"));
         assert!(crontab.contains("\n* * * * * barman -c /etc/barman/barman.conf -q cron "));
-        assert!(crontab.contains("\n*/2 * * * * /etc/barman/first-backup.sh app\n"));
+        assert!(crontab.contains("\n* * * * * /etc/barman/backup.sh app --owed\n"));
     }
 
     #[test]

@@ -133,11 +133,11 @@ def touch_canary():
     sql(UPSERT)
 
 
-def wait_until(what, condition, seconds=60):
+def wait_until(what, condition, seconds=60, every=0.3):
     end = time.monotonic() + seconds
     while not (answer := condition()):
         expect(time.monotonic() < end, f"not within {seconds} s: {what}")
-        time.sleep(0.3)
+        time.sleep(every)
     return answer
 
 
@@ -446,6 +446,36 @@ def a_backup_before_a_failover_is_finished(_):
     drill(0)
 
 
+def a_backup_that_is_broken_off_is_made_again(_):
+    """By a power cut, and by a stop, which lets Barman note that it failed; nothing of it is left."""
+    backup_script = "/etc/barman/backup.sh"
+
+    def infos():
+        return {path: re.search(r"(?m)^status=(.*)$", path.read_text())[1] for path in (DATA / CLUSTER / "meta").glob("*-backup.info")}
+
+    for number, status in ((signal.SIGKILL, "STARTED"), (signal.SIGTERM, "FAILED")):
+        time.sleep(1.1)  # A backup is named after its second.
+        kept = set(infos())
+        script = subprocess.Popen([*AS_USER, backup_script, CLUSTER], start_new_session=True)
+        broken = wait_until("a backup is under way", lambda kept=kept: next((path for path, it in infos().items() if it == "STARTED" and path not in kept), None), every=0.01)
+        os.killpg(script.pid, number)
+        script.wait()
+        wait_until("it has ended", lambda: run("pgrep", "-f", f"barman.* backup {CLUSTER}|pg_basebackup", check=False).returncode, every=0.1)
+        expect(infos()[broken] == status, f"{broken} says {infos()[broken]}: it was not broken off as it should be")
+        if status == "FAILED":
+            check(1, "failed backups: there are 1 failed backups")
+        as_user(backup_script, CLUSTER, "--owed")
+        archive_all()
+        barman("cron")
+        now = infos()
+        expect(broken not in now and len(set(now) - kept) == 1, f"{broken} broke off, and then there was {now}")
+        expect(not list((DATA / CLUSTER / "base").glob(broken.name[:15])), f"the data of {broken} is left")
+        wait_until("nothing is wrong", lambda: run("/etc/containerops/bin/backup-check", CLUSTER, check=False).returncode == 0)
+    kept = set(infos())
+    as_user(backup_script, CLUSTER, "--owed")
+    expect(set(infos()) == kept, "a backup was made that nobody is owed")
+
+
 SCENARIOS = [
     a_flipped_byte_is_found,
     a_missing_segment_is_found,
@@ -458,6 +488,7 @@ SCENARIOS = [
     what_is_wrong_is_said,
     an_overrun_slot_is_said_and_mended,
     a_backup_before_a_failover_is_finished,
+    a_backup_that_is_broken_off_is_made_again,
 ]
 
 

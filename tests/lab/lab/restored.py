@@ -51,3 +51,13 @@ def restore(lab, name, *options, cluster="app", host="db3"):
 def wait_for_backup(lab, seconds=360, cluster="app", host="db3"):
     """Waits until there is a backup whose WAL is all there; returns how long that took."""
     return lab.wait_until(f"a good backup of {cluster}", lambda: lab.hosts[host].run("barman-restore", cluster, check=False).returncode == 0, seconds, every=2)[1]
+
+
+def wait_green(lab, seconds=180, cluster="app", host="db3"):
+    """Waits until `barman check` finds nothing."""
+    def is_green():
+        done = lab.hosts[host].run("barman", "check", cluster, check=False)
+        lab.expect(done.returncode == 0, done.stdout)
+        return True
+
+    lab.wait_until("barman check is green", is_green, seconds, every=2)

@@ -2,7 +2,7 @@
 
 import time
 
-from lab.restored import Restored, restore, wait_for_backup
+from lab.restored import Restored, restore, wait_for_backup, wait_green
 
 
 def run(lab):
@@ -20,7 +20,7 @@ def run(lab):
     lab.wait_healthy()
     lab.measure("Barman's host set up anew on its old data", time.monotonic() - start, "s")
     lab.expect(host.output("barman", "list-backups", "--minimal", "app") == backups, "the backups are not what they were")
-    lab.wait_until("barman check is green", lambda: host.run("barman", "check", "app", check=False).returncode == 0, 180, every=2)
+    wait_green(lab)
     restore(lab, "kept")
     with Restored(lab, "kept") as restored:
         lab.expect(restored.sql("select n from kept") == "1", "what was written before is not there")

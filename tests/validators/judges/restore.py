@@ -30,7 +30,7 @@ def judge(tree, verdict):
         if unit.exists():
             mount_config(host, unit.name)
             for source, _ in config_mounts(host, unit.name):
-                for name in ("archive.py", "restore.py", "canary.sql", "first-backup.sh"):
+                for name in ("archive.py", "restore.py", "canary.sql", "backup.sh"):
                     verdict.judged(source / name)
             Trial(tree, host, verdict).run()
 
@@ -109,7 +109,7 @@ class Trial:
 
     def first_backup(self):
         """What the crontab's line does, with nothing there before it."""
-        done = run([*AS_POSTGRES, "bash", "/etc/barman/first-backup.sh", self.cluster], cwd="/tmp", timeout=120)
+        done = run([*AS_POSTGRES, "bash", "/etc/barman/backup.sh", self.cluster, "--owed"], cwd="/tmp", timeout=120)
         if done.returncode:
             self.problem("first backup", done)
         # The backup counts once its WAL is there.

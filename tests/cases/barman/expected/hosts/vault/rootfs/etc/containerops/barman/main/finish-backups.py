@@ -26,6 +26,7 @@ def finish(archive, backup):
         archive.scan()
         if reason_to_fail(archive, backup) == why:
             write(backup, "FAILED", why)
+            (HOME / f".{archive.cluster}-backup-owed").touch()
             print(f"finish-backups: {archive.cluster}: backup {backup.id} failed: {why}", file=sys.stderr)
     elif None not in names and all(archive.files[name].is_relative_to(archive.path / "wals") for name in names):
         write(backup, "DONE")
