@@ -15,6 +15,7 @@ HOST = pathlib.Path("/repo/tests/cases/barman/expected/hosts/vault/rootfs")
 BIN = "/usr/lib/postgresql/17/bin"
 PRIMARY = "/srv/primary"
 DATA = pathlib.Path("/var/lib/barman")
+RESTORED = pathlib.Path("/var/containerops/data/barman_restored")
 REPORTS = pathlib.Path("/var/containerops/data/barman_reports")
 SCRATCH = pathlib.Path("/var/containerops/data/barman_scratch")
 AS_USER = ["setpriv", "--reuid=5432", "--regid=5432", "--clear-groups", "env", f"HOME={DATA}", "TZ=UTC"]
@@ -476,6 +477,26 @@ def a_backup_that_is_broken_off_is_made_again(_):
     expect(set(infos()) == kept, "a backup was made that nobody is owed")
 
 
+def a_raised_parameter_holds_no_recovery_up(_):
+    """Where the old cluster began to allow more than its backup did, a hot standby would wait for somebody to raise that here too."""
+    backup()
+    sql("alter system set max_connections = 150")
+    pg_ctl("restart")
+    start_stream()
+    archive_all()
+    as_user("python3", "/etc/barman/restore.py", CLUSTER, "raised")
+    data, log = RESTORED / "raised", "/tmp/raised.log"
+    server = ["-D", str(data), "-o", "-p 5433 -k /tmp -c shared_buffers=16MB", "-l", log]
+    as_user(f"{BIN}/pg_ctl", *server, "-w", "-t", "60", "start")
+    ask = [f"{BIN}/psql", "-XAtq", "-h", "/tmp", "-p", "5433", "-U", "postgres", "-d", "postgres", "-c"]
+    wait_until("recovery has ended", lambda: as_user(*ask, "select pg_is_in_recovery()", check=False).stdout.strip() == "f", 30)
+    expect(as_user(*ask, "select count(*) from t").stdout.strip() == sql("select count(*) from t"), pathlib.Path(log).read_text())
+    settings = (data / "postgresql.auto.conf").read_text()
+    expect(not re.search("(?m)^hot_standby", settings), "who makes a standby of this later could not read from it", settings)
+    as_user(f"{BIN}/pg_ctl", "-D", str(data), "-w", "-m", "fast", "stop")
+    shutil.rmtree(data)
+
+
 SCENARIOS = [
     a_flipped_byte_is_found,
     a_missing_segment_is_found,
@@ -489,6 +510,7 @@ SCENARIOS = [
     an_overrun_slot_is_said_and_mended,
     a_backup_before_a_failover_is_finished,
     a_backup_that_is_broken_off_is_made_again,
+    a_raised_parameter_holds_no_recovery_up,
 ]
 
 

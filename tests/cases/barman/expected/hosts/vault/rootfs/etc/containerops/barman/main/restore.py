@@ -234,7 +234,9 @@ def recovery(target):
     """The settings of the recovery. Paths are relative to the data directory, where PostgreSQL runs: it may be moved."""
     settings = {
         "restore_command": "cp barman_wal/%f %p",
-        "recovery_end_command": "rm -rf barman_wal",
+        # Recovery would stop for good where the old cluster once allowed more connections than now, so that nobody is let in before its end.
+        "hot_standby": "off",
+        "recovery_end_command": "sed -i /^hot_standby/d postgresql.auto.conf && rm -rf barman_wal",
         # Without the first, recovery ends where the backup's own timeline does; without the second, it stays read-only.
         "recovery_target_timeline": "latest",
         "recovery_target_action": "promote",

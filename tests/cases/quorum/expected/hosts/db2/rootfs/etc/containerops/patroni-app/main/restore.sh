@@ -27,7 +27,7 @@ rm -f -- "$copy/standby.signal" "$copy/postmaster.pid" "$copy/patroni.dynamic.js
 
 settings=$copy/postgresql.auto.conf
 touch "$settings"
-sed -i -E '/^[[:space:]]*(restore_command|recovery_end_command|archive_cleanup_command|recovery_target_action|primary_conninfo|primary_slot_name|synchronous_standby_names)[[:space:]=]/Id' "$settings"
+sed -i -E '/^[[:space:]]*(restore_command|recovery_end_command|archive_cleanup_command|hot_standby|recovery_target_action|primary_conninfo|primary_slot_name|synchronous_standby_names)[[:space:]=]/Id' "$settings"
 if [ -e "$copy/recovery.signal" ]; then
     # Barman wrote the paths that it saw; WAL moved along with the data. Patroni waits for ever unless PostgreSQL promotes.
     cat >>"$settings" <<END
