@@ -133,7 +133,7 @@ is_running() {
 # reconcile UNIT: makes roles, passwords and databases of a cluster.
 reconcile() {
     "$loader" --value "$(member "$1" passwords)" |
-        podman exec --interactive "${1%.service}" bash /etc/patroni/reconcile.sh >"$work/errors" 2>&1
+        without_lock podman exec --interactive "${1%.service}" bash /etc/patroni/reconcile.sh >"$work/errors" 2>&1
 }
 
 load_secrets() {
@@ -234,7 +234,8 @@ change_clusters() {
 
 # ask UNIT PATH: what the REST API of the unit's Patroni answers. (patronictl takes a second to start.)
 ask() {
-    podman exec "${1%.service}" bash -c \
+    # shellcheck disable=SC2016  # it is the container's bash that expands this
+    without_lock podman exec "${1%.service}" bash -c \
         'exec 3<>/dev/tcp/127.0.0.1/8008 && printf "GET $1 HTTP/1.0\r\n\r\n" >&3 && sed "1,/^\r\$/d" <&3' bash "$2" 2>/dev/null
 }
 
@@ -243,6 +244,6 @@ waits_for_restart() {
 }
 
 apply() {
-    podman exec "${1%.service}" python3 /etc/patroni/apply.py >"$work/applied" 2>"$work/errors"
+    without_lock podman exec "${1%.service}" python3 /etc/patroni/apply.py >"$work/applied" 2>"$work/errors"
 }
 

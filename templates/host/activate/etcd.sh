@@ -6,7 +6,7 @@ has_log() {
 }
 
 is_well() {
-    podman exec "${1%.service}" etcdctl endpoint health --command-timeout=4s >/dev/null 2>&1
+    without_lock podman exec "${1%.service}" etcdctl endpoint health --command-timeout=4s >/dev/null 2>&1
 }
 
 # A member without data starts only when its cluster expects it, and tries again every few seconds until then.

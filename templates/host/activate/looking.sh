@@ -10,6 +10,11 @@ stop() {
     exit 1
 }
 
+# without_lock COMMAND…: runs what may outlive an activate that is killed, as a container does. As long as it held the lock, no other would begin.
+without_lock() {
+    "$@" 9>&-
+}
+
 # files FILE: the files of a manifest, each `SHA256 MODE PATH`.
 files() {
     jq -r '.files | to_entries[] | "\(.value.sha256) \(.value.mode) \(.key)"' "$1"
@@ -144,7 +149,7 @@ with_nebula() {
     done
     shift
     # shellcheck disable=SC2086  # our own paths: they hold no blanks
-    podman run --rm --quiet --pull=never --network=none --log-driver=none --user=0 --security-opt=label=disable \
+    without_lock podman run --rm --quiet --pull=never --network=none --log-driver=none --user=0 --security-opt=label=disable \
         --entrypoint="$program" $mounts "$nebula" "$@"
 }
 

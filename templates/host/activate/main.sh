@@ -25,7 +25,11 @@ fi
 if [ -z "$dry_run" ] && [ "$(id -u)" = 0 ]; then
     mkdir -p "$state"
     exec 9>"$state/lock"
-    flock -n 9 || stop "another activate is at work"
+    if ! flock --nonblock 9; then
+        # What one that was killed had begun may not have ended yet.
+        echo "activate: another activate is at work; waiting a minute for its end" >&2
+        flock --timeout 60 9 || stop "another activate is at work"
+    fi
 fi
 
 look

@@ -20,7 +20,7 @@ of_member() {
 # is_whole UNIT: every member of its cluster is well.
 is_whole() {
     case $(member "$1" kind) in
-    etcd) podman exec "${1%.service}" etcdctl endpoint health --cluster --command-timeout=4s >/dev/null 2>&1 ;;
+    etcd) without_lock podman exec "${1%.service}" etcdctl endpoint health --cluster --command-timeout=4s >/dev/null 2>&1 ;;
     patroni)
         list_members "$1" | jq -es 'any(.[]; .role == "leader" and .state == "running")
             and all(.[]; .state == "running" or .state == "streaming")' >/dev/null 2>&1
@@ -48,7 +48,7 @@ hand_over() {
         echo "no standby could take over" >"$work/errors"
         return 1
     fi
-    podman exec "${1%.service}" patronictl switchover "$(member "$1" cluster)" --leader "$(jq -r .host "$manifest")" --candidate "$candidate" --force \
+    without_lock podman exec "${1%.service}" patronictl switchover "$(member "$1" cluster)" --leader "$(jq -r .host "$manifest")" --candidate "$candidate" --force \
         >"$work/errors" 2>&1 || return
     is_no_leader "$1"
 }

@@ -88,6 +88,21 @@ def rotate(lab):
         lab.expect(refused.returncode != 0, "the old password still works")
     for host, text in lab.activate_each().items():
         lab.expect("Nothing to do" in text, f"{host} was left with something to do:\n{text}")
+    keep_lock(lab.hosts["db1"], lab)
+
+
+def keep_lock(host, lab):
+    """Nothing that may outlive a killed `activate` has its lock: no container and what watches over it."""
+    watch = """
+        /root/bundle/activate >/dev/null & activate=$!
+        while kill -0 $activate 2>/dev/null; do
+            for fd in /proc/[0-9]*/fd/9; do
+                [ "$(readlink "$fd")" != /var/lib/containerops/lock ] || cat "${fd%/fd/9}/comm"
+            done
+        done 2>/dev/null | sort -u"""
+    holders = host.output("bash", "-c", watch).split()
+    lab.expect("activate" in holders, f"`activate` was not seen with its lock, only {holders}: nothing is tested")
+    lab.expect(not {"conmon", "crun"} & set(holders), f"the lock of `activate` is handed on to {holders}")
 
 
 def check_logins(lab):
