@@ -11,17 +11,17 @@ from lab import places
 PORT = "9999"
 # A pod's throughput as a share of host-level Nebula's, which pays for the same encryption on the same cores.
 LEAST_SHARE = 0.6
-# A commit crosses four tunnels: to the proxy, to the primary, to its standby and back. A full UDP buffer of 2 MiB keeps it a quarter of a
-# second at the 8 MB/s of a slow machine's tunnel, so with more than a second something else is in its way.
-LONGEST_COMMIT = 1.0
+# A backup closes a WAL segment when it begins and when it ends. PostgreSQL sends the rest of it to every standby and to Barman, so up to three times
+# 16 MiB leave the primary's pod before the next commit does. With more than twice the time that its tunnel takes for that, something else is in the way.
+CLOSED_SEGMENTS = 3 * (16 << 20)
 
 
 def run(lab):
     kept = copy.deepcopy(lab.description)
     open_port(lab)
     dropped = drops(lab)
-    compare_paths(lab)
-    commit_beside_backup(lab)
+    pods = compare_paths(lab)
+    commit_beside_backup(lab, 2 * CLOSED_SEGMENTS / (pods * 1e6))
     dropped = sum(drops(lab).values()) - sum(dropped.values())
     lab.measure("datagrams dropped from full receive buffers", dropped, "")
     lab.expect(dropped == 0, f"{dropped} datagrams were dropped from full receive buffers")
@@ -41,7 +41,7 @@ def open_port(lab):
 
 
 def compare_paths(lab):
-    """All paths take turns, so that what else this machine does slows all of them alike."""
+    """All paths take turns, so that what else this machine does slows all of them alike. Returns a pod's MB/s to another host's."""
     client = functools.partial(lab.start_in_pod, "db1", "client-db1")
     endpoints = lab.endpoints()
     hosts, pods, one_host = "host-level Nebula", "pod to pod", "pod to pod on one host"
@@ -58,6 +58,7 @@ def compare_paths(lab):
     for name in [pods, one_host]:
         lab.measure(f"{name}, as a share of host-level Nebula", share[name], "")
     lab.expect(share[pods] >= LEAST_SHARE, f"a pod's throughput is {share[pods]:.2f} of host-level Nebula's")
+    return statistics.median(each[pods] for each in rounds)
 
 
 def speed(sender, receiver, address):
@@ -85,8 +86,8 @@ def drops(lab):
     return counted
 
 
-def commit_beside_backup(lab):
-    """One writer whose commits wait for a synchronous standby: alone, then while base backups run."""
+def commit_beside_backup(lab, longest):
+    """One writer whose commits wait for a synchronous standby: alone, then while base backups run. Of a hundred, one may take longer than `longest` seconds."""
     lab.sql("db1", "create table bulk as select repeat(md5(g::text), 30) from generate_series(1, 50000) g", timeout=300)
     # With its first backup made and its WAL receiver running.
     lab.wait_until("Barman is content", lambda: lab.hosts["db3"].run("barman", "check", "app").stdout, 240, every=2)
@@ -101,4 +102,4 @@ def commit_beside_backup(lab):
         lab.expect(account.lost == 0 and not account.errors, f"writer {name}: {account}")
         lab.measure(f"synchronous commit {name}: p50", account.p50 * 1000, "ms")
         lab.measure(f"synchronous commit {name}: p99", account.p99 * 1000, "ms")
-    lab.expect(beside.account.p99 < LONGEST_COMMIT, f"one of a hundred commits beside a base backup took {beside.account.p99:.2f} s")
+    lab.expect(beside.account.p99 < longest, f"one of a hundred commits beside a base backup took {beside.account.p99:.2f} s; {longest:.2f} s is the most")
