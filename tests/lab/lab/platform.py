@@ -240,7 +240,7 @@ class Platform:
         """Writes down what a person would look at first."""
         directory.mkdir(parents=True, exist_ok=True)
         looks = {"units": "systemctl list-units --no-pager --all '*-pod.service' '*-main.service' '*-nebula.service' 'host-*'",
-                 "failed": "systemctl --failed --no-pager", "containers": "podman ps --all", "journal": "journalctl --no-pager -o short-precise -n 3000",
+                 "failed": "systemctl --failed --no-pager", "containers": "podman ps --all", "journal": "journalctl --no-pager -o short-precise -n 30000",
                  "patroni": "podman exec patroni-app-main patronictl list"}
         for host in self.hosts.values():
             if host.is_up:
