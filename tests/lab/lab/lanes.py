@@ -30,7 +30,7 @@ def run(names, labs, is_full, keep):
     """Runs the scenarios and returns their results in that order. What must be alone comes last, when the other labs are down."""
     together = [name for name in names if labs == 1 or name not in scenarios.ALONE]
     alone = [name for name in names if name not in together]
-    results = {}
+    results = []
 
     def work(lane, queue):
         while True:
@@ -39,7 +39,7 @@ def run(names, labs, is_full, keep):
                 name = queue.pop(0)
             except IndexError:
                 return
-            results[name] = lane.run(name)
+            results.append(lane.run(name))
 
     lanes = [_Lane(number, labs, is_full, keep) for number in range(min(labs, len(together)) or 1)]
     threads = [threading.Thread(target=work, args=(lane, together)) for lane in lanes]
@@ -51,7 +51,7 @@ def run(names, labs, is_full, keep):
         lane.end()
     work(lanes[0], alone)
     lanes[0].end()
-    return [results[name] for name in names]
+    return sorted(results, key=lambda result: names.index(result.name))
 
 
 class _Lane:

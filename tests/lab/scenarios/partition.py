@@ -24,6 +24,8 @@ def run(lab):
     finally:
         switch.set_link(leader, True)
     mended = time.time()
+    # Until it has heard of the others, the host that was cut off tells of the cluster as it was.
+    lab.wait_until("another primary is seen everywhere", lambda: lab.leader() != leader)
     lab.wait_healthy()
     lab.measure("mended to healthy cluster", time.time() - mended, "s")
 
