@@ -10,8 +10,10 @@ barman() { command barman -c /etc/barman/barman.conf "$@"; }
 
 has_backup() { barman show-backup "$server" latest >/dev/null 2>&1; }
 
-# What failed before would keep `barman check` red for as long as the retention lasts, and its disk space. Barman refuses while another backup runs.
+# What failed before would keep `barman check` red for as long as the retention lasts, and its disk space. Not while somebody else's backup runs, which
+# holds this lock: it would be listed as begun, and might be done before it is dropped.
 drop_broken() {
+    flock --nonblock "/var/lib/barman/.$server-backup.lock" true || return
     barman list-backups "$server" |
         sed -nE "s/^$server ([0-9]{8}T[0-9]{6}) .*(FAILED|STARTED|EMPTY).*/\1/p" |
         while read -r broken; do
