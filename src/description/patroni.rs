@@ -118,7 +118,8 @@ pub struct PostgresConfig {
     /// Whether a new cluster has data checksums. Default true.
     #[serde(default = "data_checksums")]
     pub data_checksums: bool,
-    /// Parameters of postgresql.conf, by name.
+    /// Parameters of postgresql.conf, by name. `wal_keep_size` is by default as large as `max_wal_size`, so that an old primary's WAL reaches back
+    /// to where `pg_rewind` has to begin.
     #[serde(default)]
     pub parameters: UniqueMap<ParameterValue>,
     /// Lines of `pg_hba.conf` that are read before the generated ones.

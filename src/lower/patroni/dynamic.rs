@@ -21,7 +21,12 @@ const PARAMETERS: [&str; 10] = [
 ];
 
 /// Bytes of WAL that a new primary may lack: what an asynchronous failover can lose, beside what `ttl` allows.
-const MAXIMUM_LAG_ON_FAILOVER: u32 = 1024 * 1024;
+const ASYNCHRONOUS_LAG: u64 = 1 << 20;
+/// A synchronous standby has every acknowledged row, however much of a bulk load or of a closed segment's rest is still on its way to it. With
+/// Patroni's 1 MiB a primary that is lost then would have no successor.
+const SYNCHRONOUS_LAG: u64 = 1 << 40;
+/// `PostgreSQL`'s own `max_wal_size`.
+const MAX_WAL_SIZE: &str = "1GB";
 /// Enough for fifteen members beside Barman, so that a new member needs no restart of the old ones.
 const SENDERS: u32 = 20;
 
@@ -40,17 +45,27 @@ pub(super) fn configuration(plan: &PatroniPlan) -> Value {
         "ttl": plan.ttl,
         "loop_wait": plan.loop_wait,
         "retry_timeout": plan.retry_timeout,
-        "maximum_lag_on_failover": MAXIMUM_LAG_ON_FAILOVER,
+        "maximum_lag_on_failover": maximum_lag_on_failover(plan.synchronous),
         "check_timeline": true,
         "failsafe_mode": true,
         "synchronous_mode": synchronous_mode(plan.synchronous),
         "slots": slots,
         "postgresql": {
             "use_pg_rewind": true,
+            // It throws nothing away that the rewind would have kept, and Patroni never tries a rewind again that failed beside a healthy primary:
+            // without this, the member would stay behind until somebody comes.
+            "remove_data_directory_on_rewind_failure": true,
             "use_slots": true,
             "parameters": parameters(plan.parameters),
         },
     })
+}
+
+fn maximum_lag_on_failover(synchronous: Synchronous) -> u64 {
+    match synchronous {
+        Synchronous::Off => ASYNCHRONOUS_LAG,
+        Synchronous::On | Synchronous::Quorum => SYNCHRONOUS_LAG,
+    }
 }
 
 fn synchronous_mode(synchronous: Synchronous) -> Value {
@@ -62,9 +77,15 @@ fn synchronous_mode(synchronous: Synchronous) -> Value {
 }
 
 fn parameters(of_user: &[(String, Value)]) -> Map<String, Value> {
+    // A rewind reads an old primary's WAL back to the last checkpoint before the new timeline, and its shutdown has made a checkpoint since.
+    let between_checkpoints = of_user
+        .iter()
+        .find(|(name, _)| name == "max_wal_size")
+        .map_or_else(|| json!(MAX_WAL_SIZE), |(_, value)| value.clone());
     let ours = [
         ("max_replication_slots", json!(SENDERS)),
         ("max_wal_senders", json!(SENDERS)),
+        ("wal_keep_size", between_checkpoints),
         ("wal_level", json!("replica")),
         ("wal_log_hints", json!("on")),
     ];

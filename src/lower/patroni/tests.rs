@@ -89,16 +89,42 @@ fn a_parameter_lands_where_patroni_reads_it_and_keeps_its_type() {
 }
 
 #[test]
+fn a_member_keeps_the_wal_that_a_rewind_reads() {
+    for (of_user, expected) in [
+        (vec![], json!("1GB")),
+        (vec![("max_wal_size", json!("4GB"))], json!("4GB")),
+        (vec![("max_wal_size", json!(2048))], json!(2048)),
+        (
+            vec![
+                ("max_wal_size", json!("4GB")),
+                ("wal_keep_size", json!("16GB")),
+            ],
+            json!("16GB"),
+        ),
+    ] {
+        let parameters: Vec<_> = of_user
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let mut plan = plan();
+        plan.parameters = &parameters;
+        let dynamic = &dynamic::configuration(&plan)["postgresql"]["parameters"];
+        assert_eq!(dynamic["wal_keep_size"], expected);
+    }
+}
+
+#[test]
 fn synchronous_mode_is_one_of_three() {
     let mut plan = plan();
-    for (synchronous, expected) in [
-        (Synchronous::Off, json!(false)),
-        (Synchronous::On, json!(true)),
-        (Synchronous::Quorum, json!("quorum")),
+    for (synchronous, expected, lag) in [
+        (Synchronous::Off, json!(false), 1_u64 << 20),
+        (Synchronous::On, json!(true), 1 << 40),
+        (Synchronous::Quorum, json!("quorum"), 1 << 40),
     ] {
         plan.synchronous = synchronous;
         let dynamic = dynamic::configuration(&plan);
         assert_eq!(dynamic["synchronous_mode"], expected);
+        assert_eq!(dynamic["maximum_lag_on_failover"], json!(lag));
     }
 }
 

@@ -214,6 +214,15 @@ class Platform:
                                       "-p", port, "-c", statement, check=check, timeout=timeout)
         return answer.stdout.strip()
 
+    def on_member(self, host, statement, check=True):
+        """What a statement answers on a host's own member of the cluster, as the superuser."""
+        return self.hosts[host].output("podman", "exec", f"patroni-{description.CLUSTER}-main", "psql", "-XAt", "-h", "/run/postgresql", "-U", "postgres",
+                                       "-c", statement, check=check, timeout=120)
+
+    def close_segments(self, primary, count):
+        """Writes so many segments of WAL."""
+        self.on_member(primary, f"select pg_logical_emit_message(false, 'lab', 'a segment'), pg_switch_wal() from generate_series(1, {count})")
+
     def load(self, host, writers=4, port=5432):
         """A steady write load through a host's proxy: a context manager."""
         return Load(self.hosts[host], f"client-{host}-main", writers, port)

@@ -66,13 +66,13 @@ def set_parameters(lab):
     parameters["work_mem"] = "7MB"
     lab.apply()
     for host in lab.hosts:
-        lab.wait_until(f"work_mem on {host}", lambda host=host: on_member(lab, host, "show work_mem") == "7MB", 20)
+        lab.wait_until(f"work_mem on {host}", lambda host=host: lab.on_member(host, "show work_mem", check=False) == "7MB", 20)
     parameters["max_connections"] = 210
     lab.apply(status=3)
-    lab.expect(on_member(lab, lab.leader(), "show max_connections") == "200", "a parameter restarted PostgreSQL unasked")
+    lab.expect(lab.on_member(lab.leader(), "show max_connections") == "200", "a parameter restarted PostgreSQL unasked")
     roll(lab, "max_connections")
     for host in lab.hosts:
-        lab.expect(on_member(lab, host, "show max_connections") == "210", f"max_connections did not reach {host}")
+        lab.expect(lab.on_member(host, "show max_connections", check=False) == "210", f"max_connections did not reach {host}")
 
 
 def roll_members(lab):
@@ -152,7 +152,7 @@ def finish_what_was_killed(lab):
         lab.expect("Nothing to do" in text, f"{host} was left with something to do:\n{text}")
         turn = lab.hosts[host].output("podman", "exec", f"client-{host}-main", "printenv", "TURN")
         lab.expect(turn == str(number), f"the client on {host} runs as of turn {turn}, not {number}")
-        lab.wait_until(f"work_mem on {host}", lambda host=host: on_member(lab, host, "show work_mem") == f"{8 + number}MB", 20)
+        lab.wait_until(f"work_mem on {host}", lambda host=host: lab.on_member(host, "show work_mem", check=False) == f"{8 + number}MB", 20)
 
 
 def actions(text):
@@ -164,8 +164,3 @@ def containers(lab, host):
     """The containers of a host and what tells one start from another."""
     answer = lab.hosts[host].output("podman", "ps", "--format", "{{.Names}} {{.ID}} {{.StartedAt}}")
     return dict(line.split(" ", 1) for line in answer.splitlines())
-
-
-def on_member(lab, host, statement):
-    """What a statement answers on a host's own member."""
-    return lab.hosts[host].output("podman", "exec", "patroni-app-main", "psql", "-XAt", "-h", "/run/postgresql", "-U", "postgres", "-c", statement, check=False)

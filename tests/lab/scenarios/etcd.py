@@ -42,7 +42,7 @@ def run(lab):
     for host in others:
         lab.hosts[host].cut_power()
     start = time.monotonic()
-    lab.wait_until("what is left is read-only", lambda: _is_in_recovery(lab, leader) == "t", 90)
+    lab.wait_until("what is left is read-only", lambda: lab.on_member(leader, "select pg_is_in_recovery()", check=False) == "t", 90)
     lab.measure("two hosts lost: read-only after", time.monotonic() - start, "s")
     for host in others:
         lab.hosts[host].boot()
@@ -51,8 +51,3 @@ def run(lab):
     start = time.monotonic()
     lab.wait_healthy()
     lab.measure("two hosts back: healthy after", time.monotonic() - start, "s")
-
-
-def _is_in_recovery(lab, host):
-    return lab.hosts[host].output("podman", "exec", "patroni-app-main", "psql", "-XAt", "-h", "/run/postgresql", "-U", "postgres", "-c",
-                                  "select pg_is_in_recovery()", check=False)
