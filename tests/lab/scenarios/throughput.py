@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from lab import places
+from lab.reach import Reach
 
 PORT = "9999"
 # A pod's throughput as a share of host-level Nebula's, which pays for the same encryption on the same cores.
@@ -74,13 +75,14 @@ def speed(sender, receiver, address):
 
 def drops(lab):
     """By host: the datagrams that its Nebula processes lost since boot because their receive buffers were full."""
-    endpoints = list(lab.endpoints().values())
+    # The lock also has those that are gone.
+    reach = Reach(lab)
     counted = {}
     for name, host in lab.hosts.items():
         # Each in its own network namespace, where nothing else receives UDP.
         tables = host.output("sh", "-c", "for pid in $(pgrep -x nebula); do grep ^Udp: /proc/$pid/net/snmp; done").splitlines()
         processes = [dict(zip(keys.split(), values.split())) for keys, values in zip(tables[::2], tables[1::2])]
-        wanted = sum(endpoint["host"] == name for endpoint in endpoints)
+        wanted = len(reach.on(name))
         lab.expect(len(processes) == wanted, f"{name} has {wanted} endpoints and {len(processes)} Nebula processes")
         counted[name] = sum(int(process["RcvbufErrors"]) for process in processes)
     return counted
