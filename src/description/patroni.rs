@@ -102,7 +102,7 @@ pub struct Database {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SynchronousMode {
-    /// Commits wait for nobody. A failover may lose acknowledged rows.
+    /// Commits wait for nobody. A failover may lose acknowledged rows; a standby that lacks more than 1 MiB of WAL never leads.
     Off,
     /// Commits wait for one synchronous standby. When its host is lost they stand still until the primary gives it up, 10 s later
     /// (`wal_sender_timeout`), and Patroni's next round.
