@@ -58,6 +58,7 @@ class Reach:
 
     def __init__(self, lab):
         self._lab = lab
+        self._is_watched = False
         self.lock = lab.endpoints()
         self.rights = Rights(lab.description, {hostname: entry["address"] for hostname, entry in self.lock.items()})
         self.endpoints = {endpoint.hostname: endpoint for endpoint in self.rights.endpoints}
@@ -152,9 +153,13 @@ class Reach:
                 host.run("nsenter", "--target", pid, "--net", "nft", "-f", "-", input=_WATCH.format(port=self.lock[hostname]["port"]))
 
         self._lab.everywhere(begin)
+        self._is_watched = True
 
     def passed(self):
         """What passed a lock since `watch`, in words."""
+        if not self._is_watched:
+            return []
+
         def read(host):
             found = []
             for hostname, pid in self._pids_on(host):

@@ -52,7 +52,7 @@ def check(lab, dialing=False, accepting=False, locked=True, outside=False):
             from_switch = seen_from_switch(lab, reach, host, not locked)
             with route_through(lab, host):
                 expect(lab, reach, from_switch)
-        passed = reach.passed() if locked else []
+        passed = reach.passed()
         lab.expect(not passed, "pods' locks were passed:\n" + "\n".join(passed))
     pairs = {probe: is_open for probe, is_open in wanted.items() if probe.source in reach.endpoints and probe.target in reach.endpoints}
     return {"ports probed between endpoints": len(pairs), "of them open": sum(pairs.values()), "ports probed past locks": len(wanted) - len(pairs)}
@@ -64,12 +64,19 @@ def expect(lab, reach, wanted, seconds=60):
     while True:
         outcomes = reach.probe(wanted)
         # Whoever refuses was reached.
-        open_wrongly = [str(probe) for probe, is_open in wanted.items() if not is_open and outcomes[probe] != "closed"]
-        lab.expect(not open_wrongly, f"reachable against the description, {len(open_wrongly)} in all:\n" + "\n".join(open_wrongly[:20]))
+        open_wrongly = [probe for probe, is_open in wanted.items() if not is_open and outcomes[probe] != "closed"]
+        lab.expect(not open_wrongly, lambda: reached(reach, open_wrongly, outcomes))
         missing = [f"{probe}: {outcomes[probe]}" for probe, is_open in wanted.items() if is_open and outcomes[probe] != "open"]
         if not missing:
             return
         lab.expect(time.monotonic() < end, f"not reachable, {len(missing)} in all:\n" + "\n".join(missing[:20]))
+
+
+def reached(reach, probes, outcomes):
+    """What there is to say of those that must be closed and aren't: what each met, whether it meets that again, and what passed a lock meanwhile."""
+    again = reach.probe(probes[:20])
+    lines = [f"{probe}: {outcomes[probe]}, then {said}" for probe, said in again.items()]
+    return "\n".join([f"reachable against the description, {len(probes)} in all:", *lines, "past locks:", *(reach.passed() or ["nothing"])])
 
 
 def on_overlay(reach, dialing, accepting):
