@@ -132,20 +132,28 @@ def up_to(archive, target, backups, lsn):
     return before[-1], segments[:needed]
 
 
-def freshen(archive, target):
-    """A quiet database may not have committed since a moment that has just passed: the canary does, where the cluster is up."""
-    if target.kind != "time":
-        return
-    if target.value > datetime.now(timezone.utc):
+def choose_when_arrived(archive, target, backup_id):
+    """Chooses; what the archive doesn't reach may be on its way."""
+    if target.kind == "time" and target.value > datetime.now(timezone.utc):
         raise Refused(f"{time_text(target.value)} has not come yet")
-    last = archive.last_commit()
-    if last is None or last > target.value or not archive.touch():
-        return
-    for _ in range(15):
+    try:
+        return choose(archive, target, backup_id)
+    except Refused:
+        if not freshen(archive):
+            raise
+    return choose(archive, target, backup_id)
+
+
+def freshen(archive):
+    """Waits until all has arrived that the cluster has written until now; says whether it has. A quiet database commits nothing, and PostgreSQL
+    hands a restore point on with the next commit: the canary commits, where the cluster is up."""
+    touched = archive.touch() if archive.backups else None
+    for _ in range(15 if touched else 0):
         archive.scan()
-        if archive.last_commit() > target.value:
-            return
+        if (last := archive.last_commit()) and last >= touched:
+            return True
         time.sleep(1)
+    return False
 
 
 # ------------------------------------------------------------------------------------------------------------------- restoring
@@ -156,8 +164,7 @@ def export(archive, target, directory, backup_id=None):
     directory = pathlib.Path(directory)
     start = time.monotonic()
     with claimed(directory) as making:
-        freshen(archive, target)
-        backup, segments = choose(archive, target, backup_id)
+        backup, segments = choose_when_arrived(archive, target, backup_id)
         check_room(directory.parent, backup.size + (len(segments) + 1) * archive.segment_size)
         say(f"{archive.cluster} at {target}: from backup {backup.id} and {len(segments)} WAL segments")
         # Of the WAL we know better what is needed: Barman would copy all there is, but for what is still being streamed.

@@ -102,6 +102,9 @@ class Trial:
         self.reaches("xid", [f"--target-xid={self.moments[2][0]}"], 2)
         self.reaches("dropped", [f"--target-xid={dropped}", "--exclusive"], 6)
         self.reaches("name", ["--target-name=it's three"], 3)
+        # Nothing else is written meanwhile: it has not left PostgreSQL's memory.
+        self.sql("select pg_create_restore_point('just now')")
+        self.reaches("just-now", ["--target-name=just now"], None)
         self.reaches("latest", [], None)
         self.refuses_others(three)
         self.survives_kill()

@@ -85,7 +85,7 @@ def lsn_text(lsn):
 
 
 def instant(text):
-    """Reads a time of backup.info or of pg_waldump, which we run in UTC."""
+    """Reads a time of backup.info, of pg_waldump, which we run in UTC, or of the canary."""
     time = datetime.fromisoformat(text)
     return time.replace(tzinfo=timezone.utc) if time.tzinfo is None else time.astimezone(timezone.utc)
 
@@ -278,9 +278,11 @@ class Archive:
         return None
 
     def touch(self):
-        """Lets the canary commit in the running cluster; says whether it did."""
-        command = [f"{TOOLS.format(self.backups[-1].major)}/psql", "-Xqd", connection(self.cluster, "barman_canary"), "-f", CANARY]
-        return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
+        """Lets the canary commit in the running cluster, and returns when that was; none where it could not."""
+        command = [f"{TOOLS.format(self.backups[-1].major)}/psql", "-XAtqd", connection(self.cluster, "barman_canary"), "-f", CANARY]
+        moment = ["-c", "select at at time zone 'utc' from barman_canary.canary"]
+        done = subprocess.run([*command, *moment], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+        return instant(f"{done.stdout.strip()}+00") if done.returncode == 0 else None
 
 
 def read(path):
