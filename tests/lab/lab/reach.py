@@ -92,7 +92,8 @@ class Reach:
 
     def _places(self, names):
         by_place = collections.defaultdict(list)
-        for name in names:
+        # Hosts first: who has entered a pod's namespace doesn't come back to the host's own.
+        for name in sorted(names, key=lambda name: name in self._pids):
             by_place[self.endpoints[name].host if name in self.endpoints else SWITCH].append(name)
         return by_place
 
