@@ -1,5 +1,6 @@
 """A dropped table comes back: into a new cluster whose own proxies take writes, to which the old cluster's proxies are then turned."""
 
+import copy
 import time
 
 from lab import description
@@ -11,6 +12,7 @@ _ROWS = 1000
 
 def run(lab):
     wait_for_backup(lab)
+    kept = copy.deepcopy(lab.description)
     targets = drop(lab)
     for kind, options in targets.items():
         if lab.is_full or kind == "xid":
@@ -28,7 +30,10 @@ def run(lab):
     lab.expect(load.account.lost == 0 and load.account.gap < 5, f"the old cluster was disturbed: {load.account}")
     untouched(lab)
     turn(lab)
-    back(lab)
+    # The next scenario has no second cluster.
+    lab.description = kept
+    lab.apply()
+    lab.wait_healthy()
 
 
 def drop(lab):
@@ -104,12 +109,3 @@ def turn(lab):
 
 def client_started(lab, host):
     return lab.hosts[host].output("podman", "inspect", "--format", "{{.State.StartedAt}}", f"client-{host}-main")
-
-
-def back(lab):
-    """As before; the next scenario has no second cluster."""
-    fresh = description.base()
-    for name in ["patroni_clusters", "barman_servers", "pods"]:
-        lab.description[name] = fresh[name]
-    lab.apply()
-    lab.wait_healthy()
