@@ -229,8 +229,9 @@ check_keys() {
     sort "$state/pki" 2>/dev/null | comm -23 "$work/pki.new" - >"$work/pki.changed"
     while read -r name _; do
         directory=$(jq -r --arg name "$name" '.endpoints[$name].directory' "$manifest")
-        config=$bundle/rootfs${directory%/pki}/config.yml
-        if ! with_nebula /nebula "$directory:/config/pki:ro" "$config:/config/config.yml:ro" -- -test -config /config/config.yml >"$work/errors" 2>&1; then
+        # The bundle's path may hold what no mount can.
+        cp "$bundle/rootfs${directory%/pki}/config.yml" "$work/config.yml"
+        if ! with_nebula /nebula "$directory:/config/pki:ro" "$work/config.yml:/config/config.yml:ro" -- -test -config /config/config.yml >"$work/errors" 2>&1; then
             problem "$name: Nebula does not take its files: $(tail -n 1 "$work/errors")" "run issue-certs, and deliver what it made"
         fi
     done <"$work/pki.changed"
