@@ -163,13 +163,14 @@ def export(archive, target, directory, backup_id=None):
     """Makes the directory, which gets its name last, and returns what it was made of."""
     directory = pathlib.Path(directory)
     start = time.monotonic()
-    with claimed(directory) as making:
+    with claimed(directory) as (making, lock):
         backup, segments = choose_when_arrived(archive, target, backup_id)
         check_room(directory.parent, backup.size + (len(segments) + 1) * archive.segment_size)
         say(f"{archive.cluster} at {target}: from backup {backup.id} and {len(segments)} WAL segments")
         # Of the WAL we know better what is needed: Barman would copy all there is, but for what is still being streamed.
         command = [*BARMAN, "-q", "restore", "--get-wal", archive.cluster, backup.id, making]
-        copying = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        # It has the lock too, since it goes on copying when this is killed.
+        copying = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, pass_fds=[lock.fileno()])
         if copying.returncode:
             raise RuntimeError(f"barman restore ended with status {copying.returncode}:\n{copying.stdout}")
         # It archives what was streamed before it copies, and more has arrived since.
@@ -185,22 +186,35 @@ def export(archive, target, directory, backup_id=None):
 
 @contextlib.contextmanager
 def claimed(directory):
-    """A directory beside the wanted one that is ours alone while it grows, and is gone when it didn't get its name."""
-    if directory.exists():
-        raise Refused(f"{directory} is there already: take another name, or remove it first")
-    making = directory.parent / f".{directory.name}.restoring"
-    with open(directory.parent / f".{directory.name}.lock", "w", encoding="utf-8") as lock:
+    """A directory beside the wanted one that is ours alone while it grows, and is gone when it didn't get its name; and the lock that keeps it so."""
+    with hold(directory.parent / f".{directory.name}.lock") as lock:
+        making = directory.parent / f".{directory.name}.restoring"
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused(f"another run is making {directory}") from None
-        shutil.rmtree(making, ignore_errors=True)
-        making.mkdir(mode=0o700)
-        try:
-            yield making
+            if directory.exists():
+                raise Refused(f"{directory} is there already: take another name, or remove it first")
+            shutil.rmtree(making, ignore_errors=True)
+            making.mkdir(mode=0o700)
+            yield making, lock
         finally:
             shutil.rmtree(making, ignore_errors=True)
             os.unlink(lock.name)
+
+
+def hold(path):
+    """Opens a lock and takes it. Who has it may be what a killed run had begun, which soon ends."""
+    for second in range(60):
+        lock = open(path, "w", encoding="utf-8")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever had it before removes it at the end.
+            if os.path.samefile(lock.fileno(), path):
+                return lock
+        except (BlockingIOError, FileNotFoundError):
+            if second == 0:
+                say("another run is at work under that name; waiting a minute for its end")
+            time.sleep(1)
+        lock.close()
+    raise Refused("another run is at work under that name")
 
 
 def check_room(place, needed):
