@@ -214,6 +214,8 @@ pub(super) struct ConfigDirectory {
 pub(super) enum ConfigChange {
     /// A reload where the container has one, else a restart.
     Reload,
+    /// A restart: it is read when the container starts.
+    Restart,
     /// Nothing: it is read anew each time, or only once.
     Nothing,
 }

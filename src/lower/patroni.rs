@@ -5,6 +5,7 @@
 mod config;
 mod dynamic;
 mod hba;
+mod keeper;
 mod reconcile;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,8 @@ const CONFIG: &str = "/etc/patroni";
 /// What is applied to the running cluster, never by a reload of one member.
 const CLUSTER_CONFIG: &str = "/etc/containerops";
 const RESTORED: &str = "/restored";
+/// The program that starts Patroni. A changed one reaches a member by its restart.
+const START: &str = "/usr/local/lib/containerops";
 pub(super) const SOCKETS: &str = "/run/postgresql";
 const PASSWORDS: &str = "/run/secrets/passwords";
 /// PostgreSQL's shared memory of parallel queries lies in `/dev/shm`. A limit; nothing is set aside.
@@ -38,11 +41,18 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
     let data = format!("/var/containerops/data/patroni/{}", plan.cluster);
     let path = config_path(&pod.name, "main");
     let cluster_path = config_path(&pod.name, "dynamic");
+    let start_path = config_path(&pod.name, "start");
+    let (keeper, keeper_files) = keeper::lower(pod, plan, provided.image.clone());
     let mut files = provided.files;
     files.extend(config_files(plan, &path, &cluster_path));
+    files.push((
+        format!("{start_path}/start.py"),
+        text(include_str!("../../templates/patroni/start.py")),
+    ));
+    files.extend(keeper_files);
 
     let mut container = ContainerPart::new("main", provided.image);
-    container.entrypoint = vec!["patroni".to_owned()];
+    container.entrypoint = vec!["python3".to_owned(), format!("{START}/start.py")];
     container.command = vec![format!("{CONFIG}/patroni.yml")];
     container.user = Some((POSTGRES_UID, POSTGRES_UID));
     container.environment = vec![(
@@ -54,6 +64,7 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
     container.config = vec![
         config_directory(path, CONFIG, ConfigChange::Reload),
         config_directory(cluster_path, CLUSTER_CONFIG, ConfigChange::Nothing),
+        config_directory(start_path, START, ConfigChange::Restart),
     ];
     // Whatever the image has there, the socket's directory is there and writable.
     container.tmpfs = vec![format!("{SOCKETS}:mode=1777")];
@@ -70,7 +81,7 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
         passwords: Some(plan.passwords_secret.clone()),
     });
     Part {
-        containers: vec![container],
+        containers: vec![container, keeper],
         files,
         directories: directories(data, plan.bootstrap),
         shm_size_mib: Some(SHM_SIZE_MIB),

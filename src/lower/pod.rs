@@ -173,7 +173,7 @@ fn lower_container(output: &mut Output, host: &HostPlan, (pod, part): (&PodPlan,
         for file in files {
             row = match change {
                 ConfigChange::Reload if part.reload.is_some() => row.reloads_on(file),
-                ConfigChange::Reload => row.restarts_on(file),
+                ConfigChange::Reload | ConfigChange::Restart => row.restarts_on(file),
                 ConfigChange::Nothing => row,
             };
         }

@@ -138,6 +138,25 @@ find_images() {
     done | sort -u >"$work/images"
 }
 
+# check_start: runs the program that starts Patroni, as it is in the bundle, in each image of a member that is here and that it was not
+# tried in before. Writes to $work/misfits what it says where it doesn't fit. Running members stay as they are.
+check_start() {
+    : >"$work/misfits"
+    jq -r '.units | to_entries[] | select(.value.member.kind == "patroni") | .key | rtrimstr(".service")' "$manifest" | while read -r name; do
+        image=$(value Image "$(unit_files "/$name.container")")
+        podman image exists "$image" || continue
+        cp "$bundle/rootfs/etc/containerops/${name%-main}/start/start.py" "$work/start.py"
+        pair="$(podman image inspect --format '{{.Id}}' "$image") $(sha256sum <"$work/start.py" | cut -d ' ' -f 1)"
+        grep -qxF "$pair" "$state/starts" "$work/starts" 2>/dev/null && continue
+        if without_lock podman run --rm --quiet --pull=never --network=none --log-driver=none --user=65534 --security-opt=label=disable \
+            --entrypoint=python3 --volume="$work/start.py:/start.py:ro" "$image" /start.py --check >/dev/null 2>"$work/errors"; then
+            echo "$pair" >>"$work/starts"
+        else
+            sed "s|^start.py: ||; s|^|$image does not fit: |" "$work/errors" >>"$work/misfits"
+        fi
+    done
+}
+
 # with_nebula PROGRAM MOUNT… -- ARGUMENT…: runs a program of the Nebula image, with no network and nothing but the mounts.
 with_nebula() {
     program=$1
@@ -253,6 +272,10 @@ look() {
         check_places
         check_data
         find_images
+        check_start
+        while read -r line; do
+            problem "$line" "name an image with Patroni 4.0.0 to 4.1.5 in the description; until then go on with the bundle before"
+        done <"$work/misfits"
         check_secrets
         check_certificates
     fi

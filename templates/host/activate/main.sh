@@ -13,7 +13,7 @@ finish() {
 work=$(mktemp -d)
 trap 'finish $?' EXIT
 trap 'exit 1' HUP INT TERM
-for file in problems changed updated gone removed secrets images pki pki.changed todo start restart roll reload; do
+for file in problems changed updated gone removed secrets images starts pki pki.changed todo start restart roll reload; do
     : >"$work/$file"
 done
 old=$work/old
@@ -47,10 +47,15 @@ cat "$work/plan"
 sed -n 's/^pull //p' "$work/images" | while read -r image; do
     pull "$image" || stop "$image can't be pulled; nothing was changed"
 done
+check_start
+[ ! -s "$work/misfits" ] || stop "nothing was changed, since $(cat "$work/misfits")"
 keep_todo
 install_files
 reload_systemd
 build_images
+check_start
+[ ! -s "$work/misfits" ] || stop "running members stay as they are, since $(cat "$work/misfits")"
+cat "$work/starts" >>"$state/starts"
 change_passwords
 load_secrets
 restart_units

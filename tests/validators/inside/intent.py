@@ -288,7 +288,7 @@ def patroni(platform, cluster, place):
     secrets = [("--secret", f"{podman_secret(s)},type=env,target={variable}") for variable, s in own.items()]
     secrets.append(secret_mount(f"containerops.passwords.{cluster}", "/run/secrets/passwords", POSTGRES_UID, POSTGRES_UID, "0400"))
     volumes = [config(name, "main", "/etc/patroni"), config(name, "dynamic", "/etc/containerops"),
-               volume(f"{DATA}/patroni/{cluster}", "/var/lib/postgresql", "Z")]
+               config(name, "start", "/usr/local/lib/containerops"), volume(f"{DATA}/patroni/{cluster}", "/var/lib/postgresql", "Z")]
     restore = entry.get("restore_from_backup")
     if restore and restore["host"] == place.host:
         volumes.append(volume(restore["path"], "/restored", "ro", "z"))
@@ -296,8 +296,12 @@ def patroni(platform, cluster, place):
     return pod(name, place, [Container(
         f"{name}-main", name, image,
         [*how, *CONFINED, *env(PATRONICTL_CONFIG_FILE=config_file), *secrets, *volumes, *health, ("--tmpfs", "/run/postgresql:mode=1777"),
-         user(POSTGRES_UID), ("--entrypoint", '["patroni"]'), stop_timeout(120)],
-        [config_file])], [("--shm-size", "1024m")])
+         user(POSTGRES_UID), ("--entrypoint", '["python3","/usr/local/lib/containerops/start.py"]'), stop_timeout(120)],
+        [config_file]), Container(
+        f"{name}-keeper", name, image,
+        [*how, *CONFINED, ("--secret", f"{podman_secret(entry['superuser_secret'])},type=env,target=PGPASSWORD"), config(name, "keeper", "/etc/keeper"),
+         user(POSTGRES_UID), ("--entrypoint", '["python3","/etc/keeper/keeper.py"]'), stop_timeout(10)],
+        [])], [("--shm-size", "1024m")])
 
 
 def proxy(platform, cluster, place):
