@@ -44,6 +44,8 @@ pub(super) fn lower(output: &mut Output, plan: &HostPlan, parts: &[(&PodPlan, Pa
     lower_commands(output, plan);
     let egress = script(include_str!("../../templates/host/pod-egress"));
     output.place(&format!("{SCRIPTS}/pod-egress"), egress);
+    let loops = script(include_str!("../../templates/host/restart-loops"));
+    output.place(&format!("{SCRIPTS}/restart-loops"), loops);
     output.place(
         "/etc/tmpfiles.d/containerops.conf",
         text(tmpfiles(plan, parts)),

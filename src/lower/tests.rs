@@ -20,6 +20,7 @@ fn a_host_has_these_files_and_no_others() {
             "activate",
             "rootfs/etc/containerops/bin/load-secrets",
             "rootfs/etc/containerops/bin/pod-egress",
+            "rootfs/etc/containerops/bin/restart-loops",
             "rootfs/etc/containerops/host/underlay.nft",
             own,
             web,

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Says what is wrong with the backups of a cluster, a line each, and leaves what it measured for node_exporter.
+"""check.py CLUSTER [PROBLEMS]: says what is wrong with the backups of a cluster, a line each, and leaves what it measured for node_exporter.
+
+PROBLEMS are lines of what only the host can see: they are said and counted too.
 
 Exit status: 0 nothing is wrong, or a new cluster waits for its first backup; 1 something is wrong.
 """
@@ -35,13 +37,14 @@ OWN = {"PostgreSQL", "PostgreSQL streaming", "replication slot", "receive-wal ru
 class Check:
     """One look at one cluster."""
 
-    def __init__(self, cluster):
+    def __init__(self, cluster, problems):
         self.cluster = cluster
+        self.of_host = problems
         self.archive = Archive(cluster)
         self.now = time.time()
         self.age = age_of_container()
         self.is_young = self.age < STARTED
-        self.problems = []
+        self.problems = [*problems]
         self.measured = {}
 
     def problem(self, text):
@@ -54,7 +57,7 @@ class Check:
             self.ask_barman()
         if not self.archive.backups:
             if self.age < FIRST_BACKUP or is_backing_up(self.cluster):
-                self.problems = []
+                self.problems = [*self.of_host]
                 return "waiting for the first backup"
             self.problem(f"there is no backup: see what `barman backup {self.cluster}` says")
         return f"Barman started {self.age:.0f} s ago: its stream is not judged yet" if self.is_young else None
@@ -214,9 +217,9 @@ def last_line(text):
     return (text.strip().splitlines() or ["it says nothing"])[-1]
 
 
-def main(cluster):
+def main(cluster, problems=""):
     try:
-        check = Check(cluster)
+        check = Check(cluster, problems.splitlines())
         said = check.run()
     except (Refused, OSError, subprocess.TimeoutExpired) as error:
         sys.exit(f"{cluster}: the backups can't be looked at: {error}")
@@ -229,4 +232,4 @@ def main(cluster):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -165,6 +165,9 @@ restart_units() {
         # grep fails where it finds none.
         awaited=$(grep -vxFf "$work/background" "$work/transaction" || true)
         running=$(grep -vxFf "$work/background" "$work/restart" || true)
+        # systemd counts anew: what it restarted before this is no sign of a loop. It fails where it doesn't know a unit yet.
+        # shellcheck disable=SC2046  # names of units hold no blanks
+        systemctl reset-failed $(cat "$work/transaction") 2>/dev/null || true
         # shellcheck disable=SC2086  # names of units hold no blanks
         [ -z "$running" ] || systemctl restart --no-block $running || stop "systemd does not take these: $running"
         # This waits for those too.
@@ -186,11 +189,42 @@ restart_units() {
 }
 
 not_running() {
-    awaited_units | inactive | sed 's/^/ /' | tr -d '\n'
+    { awaited_units | inactive && falling_units; } | sed 's/^/ /' | tr -d '\n'
 }
 
 all_run() {
     [ -z "$(not_running)" ]
+}
+
+# loops: writes to $work/loops which units systemd starts again and again, and why to believe it; says whether there is one.
+loops() {
+    # shellcheck disable=SC2046  # names of units hold no blanks
+    ! sh "$bundle/rootfs$detector" $(all_units) >"$work/loops"
+}
+
+# A program that can't run has ended after five seconds. What ends again after its next start is a loop before a minute is over.
+has_settled() {
+    ! loops || return 0
+    # shellcheck disable=SC2046
+    newest=$(systemctl show --timestamp=unix --property=ActiveEnterTimestamp --value $(awaited_units) | tr -d '@' | sort -n | tail -n 1)
+    all_run && [ "$(date +%s)" -ge $((newest + 5)) ]
+}
+
+# check_loops: a unit in a restart loop is active most of the time, and works never.
+check_loops() {
+    loops || return 0
+    sed 's/^/activate: /' "$work/loops" >&2
+    exit 1
+}
+
+# check_members: what the keepers found. A member that differs from the primary may look well to everybody else.
+check_members() {
+    units '.key | endswith("-keeper.service")' | while read -r unit; do
+        is_active "$unit" || continue
+        # Another status is podman's own.
+        without_lock podman exec "${unit%.service}" python3 /etc/keeper/keeper.py --verdict >"$work/verdict" 2>&1 || [ $? -ne 1 ] ||
+            stop "member $(jq -r .host "$manifest") $(cat "$work/verdict")"
+    done
 }
 
 # is_settled: no job is at work.

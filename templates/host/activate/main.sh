@@ -38,6 +38,8 @@ plan_units
 show_plan >"$work/plan"
 if [ ! -s "$work/plan" ]; then
     check_etcd
+    check_loops
+    check_members
     echo "Nothing to do."
     exit 0
 fi
@@ -62,9 +64,15 @@ restart_units
 change_clusters
 if [ -s "$work/roll" ] && [ -n "$roll" ]; then
     roll_units
+    mv "$work/roll" "$work/transaction"
     : >"$work/roll"
 fi
 check_etcd
+if [ -s "$work/transaction" ]; then
+    within 60 has_settled || true
+fi
+check_loops
+check_members
 # What ends just now is started again by systemd in a moment.
 within 5 all_run || stop "these do not run:$(not_running); journalctl -u UNIT tells why"
 tell_background

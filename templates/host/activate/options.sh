@@ -8,7 +8,7 @@
 #   --dry-run  prints what would be done, and does nothing
 #   --roll     restarts members of etcd and Patroni clusters too: one host at a time, the primary switched over before
 #
-# Exit status: 0 done; 1 stopped on the way, run it again; 2 refused, nothing was changed; 3 done, but restarts wait for --roll.
+# Exit status: 0 done; 1 stopped on the way or a service does not stay up, run it again; 2 refused, nothing was changed; 3 done, but restarts wait for --roll.
 set -eu
 umask 022
 LC_ALL=C
@@ -22,6 +22,7 @@ record=$state/installed.json # the manifest of what is installed; while a run is
 pending=$state/pending       # what is still to be done: VERB UNIT [INVOCATION]
 loader=/etc/containerops/bin/load-secrets
 table=/etc/containerops/secrets.json
+detector=/etc/containerops/bin/restart-loops
 
 dry_run=
 roll=

@@ -75,6 +75,12 @@ inactive() {
         sed -En '/^(active|activating|reloading|refreshing) /!s/^[^ ]* //p'
 }
 
+# The units that wait for systemd to start them again.
+falling_units() {
+    # shellcheck disable=SC2046  # names of units hold no blanks
+    systemctl list-units --plain --no-legend --state=auto-restart,auto-restart-queued $(awaited_units) | cut -d ' ' -f 1
+}
+
 # is_active UNIT
 is_active() {
     [ -z "$(echo "$1" | inactive)" ]

@@ -77,6 +77,8 @@ roll_units() {
             fi
         done
         echo "rolling $unit"
+        # systemd counts its own restarts anew.
+        systemctl reset-failed "$unit" 2>/dev/null || true
         if [ "$unit" = underlay-network.service ]; then
             remove_network
             # shellcheck disable=SC2046  # names of units hold no blanks

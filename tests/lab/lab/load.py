@@ -94,3 +94,56 @@ class Session:
     def close(self):
         """Ends the session, if it hasn't ended."""
         self._process.kill()
+
+
+class Ledger:
+    """A writer beside each proxy, and a list of what was acknowledged that lies with neither: it outlives the restart of clients and of whole hosts.
+
+    A context manager; `account` is there afterwards. A writer whose container was restarted is started again.
+    """
+
+    def __init__(self, lab):
+        self._lab = lab
+        self._script = (places.LAB / "lab/ledger.py").read_text()
+        self._done = threading.Event()
+        self._lock = threading.Lock()
+        self._rows = []
+        self._starts = 0
+        self._running = {}
+        self._table = f"ledger_{int(time.time())}"
+        self._threads = [threading.Thread(target=self._keep_writing, args=(host,), daemon=True) for host in lab.hosts]
+        self.account = None
+
+    def __enter__(self):
+        self._lab.sql("db3", f"create table {self._table} (k text primary key)")
+        for thread in self._threads:
+            thread.start()
+        time.sleep(3)
+        return self
+
+    def _keep_writing(self, host):
+        while not self._done.is_set():
+            with self._lock:
+                self._starts += 1
+                number = self._starts
+            writer = self._lab.hosts[host].start("podman", "exec", "--interactive", f"client-{host}-main", "python3", "-u", "-c", self._script, self._table, f"{host}-{number}",
+                                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            self._running[host] = writer
+            for line in writer.stdout:
+                with self._lock:
+                    self._rows.append((time.monotonic(), line.strip()))
+            writer.wait()
+            time.sleep(0.5)
+
+    def __exit__(self, kind, problem, trace):
+        self._done.set()
+        for writer in self._running.values():
+            writer.stdin.close()
+        for thread in self._threads:
+            thread.join(60)
+        if kind is None:
+            there = set(self._lab.sql("db3", f"select k from {self._table}", timeout=120).split())
+            moments = sorted(moment for moment, _ in self._rows)
+            gap, gap_at = max(((after - before, before) for before, after in zip(moments, moments[1:])), default=(float("inf"), 0.0))
+            self.account = Account(len(self._rows), sum(row not in there for _, row in self._rows), gap, gap_at, 0.0, 0.0, {})
+            self._lab.sql("db3", f"drop table {self._table}")

@@ -1,4 +1,4 @@
-"""Commands as pages print them, taken from the pages themselves: docs/first-cluster.md, and the runbook that was rendered.
+"""Commands as pages print them, taken from the pages themselves: docs/first-cluster.md, docs/upgrading.md, and the runbook that was rendered.
 
 A command is a line, together with the lines after it until bash finds it whole.
 """
@@ -47,11 +47,11 @@ def _assignment(found, values):
     return f"{found[1]}='{values[found[1]]}'" if found[1] in values else found[0]
 
 
-def commands():
-    """All commands of the page of a first cluster, in order: those in blocks that are indented by four blanks. Those of a block whose paragraph
+def commands(page=PAGE):
+    """All commands of a page, in order: those in blocks that are indented by four blanks. Those of a block whose paragraph
     before begins with `On each host` are for the hosts, all others for where the operator works."""
     heading, is_on_hosts = "", False
-    for block in PAGE.read_text().split("\n\n"):
+    for block in page.read_text().split("\n\n"):
         lines = block.strip("\n").splitlines()
         if block.startswith("#"):
             heading, is_on_hosts = lines[0].lstrip("# "), False

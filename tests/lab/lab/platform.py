@@ -15,6 +15,13 @@ from .load import Load, Session
 _BUNDLE = "/root/bundle"
 # Patroni's REST API; patronictl takes a second to start.
 _CLUSTER = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:8008/cluster', timeout=20).read().decode())"
+# As ssh does: the words of a command become one line for the host's shell. rsync puts the account before the host.
+_SSH = """#!/bin/bash
+[ "$1" != -l ] || shift 2
+host=${{1#root@}}
+shift
+exec {exec} "$host" bash -c "$*"
+"""
 
 
 class Platform:
@@ -68,9 +75,13 @@ class Platform:
 
     def render(self):
         """Writes the description and renders it."""
+        return self.render_with(cops_gen())
+
+    def render_with(self, program):
+        """Writes the description and renders it with that cops-gen."""
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "cluster.json").write_text(json.dumps(self.description, indent=2) + "\n")
-        return self.operate(cops_gen(), "render", "--out", "out")
+        return self.operate(program, "render", "--out", "out")
 
     def certify(self, *arguments):
         """Issues what certificates are due."""
@@ -83,10 +94,18 @@ class Platform:
             tools.mkdir(parents=True)
             (tools / "nebula-cert").symlink_to(places.tree() / "host/usr/bin/nebula-cert")
         done = subprocess.run([*map(str, argv)], cwd=self.directory, env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"},
-                              capture_output=True, text=True)
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1800)
         if check and done.returncode:
             raise Failed(f"{argv[0]}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done
+
+    def give_tools(self):
+        """Gives the operator what pages and runbooks take for granted: ssh to the hosts, and the program under test."""
+        tools = self.directory / "bin"
+        (tools / "ssh").write_text(_SSH.format(exec=places.LAB / "exec"))
+        (tools / "ssh").chmod(0o755)
+        if not (tools / "cops-gen").exists():
+            (tools / "cops-gen").symlink_to(cops_gen())
 
     def deliver(self, hosts=None):
         """Copies bundles and certificates to the hosts with rsync, as an operator would over ssh."""

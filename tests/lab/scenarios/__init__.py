@@ -3,8 +3,11 @@
 Scenarios share the hosts of `lab.platform.Platform`. A module that has a `Platform` of its own gets that one's hosts instead.
 """
 
-ORDER = ["fresh", "backup", "ugly-values", "identity", "proxies", "throughput", "power-cut", "reboot", "partition", "etcd", "etcd-members", "change", "certificates", "secrets",
-         "moments", "dropped", "rebuilt", "plain", "runbook", "drill", "first-cluster", "no-mirror"]
+ORDER = ["fresh", "backup", "ugly-values", "identity", "proxies", "throughput", "power-cut", "reboot", "partition", "stale-promotion", "etcd", "etcd-members", "change", "certificates", "secrets",
+         "moments", "dropped", "rebuilt", "plain", "runbook", "drill", "upgrade", "first-cluster", "no-mirror"]
+
+# What only a run with `--full` takes, and one that names it.
+FULL = {"upgrade"}
 
 # What measures speed, and so has this machine to itself.
 ALONE = {"throughput"}

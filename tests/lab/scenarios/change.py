@@ -13,6 +13,7 @@ def run(lab):
     set_parameters(lab)
     roll_members(lab)
     add_and_remove(lab)
+    find_restart_loop(lab)
     finish_what_was_killed(lab)
 
 
@@ -134,6 +135,37 @@ def add_and_remove(lab):
         lab.expect(not left, f"removed files stayed on {host}: {left}")
     lab.expect(lab.hosts["db1"].read("/var/containerops/data/pods/two/notes/a").strip() == "kept", "a removed pod took its data along")
     lab.hosts["db2"].run("test", "-s", "/var/containerops/data/patroni/app-two/data/PG_VERSION")
+
+
+def find_restart_loop(lab):
+    """A program that ends again and again is named by the run that starts it, and by one that has nothing to do. One that ended once isn't."""
+    host, unit = lab.hosts["db2"], "client-db2-main.service"
+    host.run("podman", "kill", "client-db2-main")
+    lab.wait_until("systemd has restarted it", lambda: host.output("systemctl", "show", "--property=NRestarts", "--value", unit) == "1")
+    expect_nothing_to_do(lab, "db2")
+
+    main = lab.description["pods"]["client-db2"]["containers"]["main"]
+    right = main["command"]
+    main["command"] = ["nonsense"]
+    for what in ["starts", "is left by a run before"]:
+        if what == "starts":
+            lab.render()
+            lab.deliver(["db2"])
+        start = time.monotonic()
+        done = lab.activate("db2", check=False)
+        lab.measure(f"a restart loop that `activate` {what}: named after", time.monotonic() - start, "s")
+        lab.expect(done.returncode == 1 and f"activate: {unit} does not stay up" in done.stderr and "Done." not in done.stdout,
+                   f"a loop was not named: {done.returncode}\n{done.stdout}{done.stderr}")
+    main["command"] = right
+    lab.render()
+    lab.deliver(["db2"])
+    lab.activate("db2")
+    expect_nothing_to_do(lab, "db2")
+
+
+def expect_nothing_to_do(lab, host):
+    text = lab.activate(host).stdout
+    lab.expect("Nothing to do" in text, f"{host} was left with something to do:\n{text}")
 
 
 def finish_what_was_killed(lab):

@@ -1,11 +1,8 @@
 """The rendered runbook of the cluster, each block of commands as it is printed, typed where it says; a dropped table is back, and clients are turned to a restored cluster."""
 
-import os
 import re
-import subprocess
 import time
 
-from lab import places, platform
 from lab.host import Failed
 from lab.page import blocks
 from lab.restored import wait_for_backup
@@ -14,13 +11,6 @@ _NEW = "app-runbook"
 # Nothing here has a mirror to install PostgreSQL from; and Barman's own sections come while it still backs the old cluster up.
 _ELSEWHERE = "Into plain PostgreSQL elsewhere"
 _LATE = ["Into a new Patroni cluster", "Turn the old cluster's proxies to the new one"]
-# As ssh does: the words of a command become one line for the host's shell. rsync puts the account before the host.
-_SSH = """#!/bin/bash
-[ "$1" != -l ] || shift 2
-host=${{1#root@}}
-shift
-exec {exec} "$host" bash -c "$*"
-"""
 
 
 def run(lab):
@@ -65,12 +55,7 @@ class Reader:
 
     def settle(self):
         """Makes the operator's tools, and rows to lose; waits for a first backup."""
-        tools = self.lab.directory / "bin"
-        tools.mkdir(exist_ok=True)
-        (tools / "ssh").write_text(_SSH.format(exec=places.LAB / "exec"))
-        (tools / "ssh").chmod(0o755)
-        if not (tools / "cops-gen").exists():
-            (tools / "cops-gen").symlink_to(platform.cops_gen())
+        self.lab.give_tools()
         wait_for_backup(self.lab)
         self.lab.sql("db1", "drop table if exists orders")
         self.lab.sql("db1", "create table orders as select n as id, md5(n::text) as what from generate_series(1, 1000) n; alter table orders add primary key (id)")
@@ -86,9 +71,10 @@ class Reader:
         shell = ["bash", "-e", "-o", "pipefail", "-c", text]
         place = block.place.removeprefix("On ")
         if place == "Where `cluster.json` lies":
-            path = f"{self.lab.directory}/bin:{os.environ['PATH']}"
-            done = subprocess.run(shell, cwd=self.lab.directory, env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  timeout=1800, check=False)
+            done = self.lab.operate(*shell, check=False)
+        elif place == "each host of the table above":
+            all_done = self.lab.everywhere(lambda host: host.run(*shell, check=False, timeout=1800)).values()
+            done = max(all_done, key=lambda one: one.returncode)
         else:
             done = self.lab.hosts[self.host_of(place)].run(*shell, check=False, timeout=1800)
         if done.returncode:
