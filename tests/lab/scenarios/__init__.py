@@ -6,5 +6,8 @@ Scenarios share the hosts of `lab.platform.Platform`. A module that has a `Platf
 ORDER = ["fresh", "backup", "ugly-values", "identity", "proxies", "throughput", "power-cut", "reboot", "partition", "etcd", "etcd-members", "change", "certificates", "secrets",
          "moments", "dropped", "rebuilt", "plain", "runbook", "drill", "first-cluster", "no-mirror"]
 
+# What runs only when it is named, or with --full.
+BESIDE = ["campaign"]
+
 # What measures speed, and so has this machine to itself.
 ALONE = {"throughput"}
