@@ -101,9 +101,12 @@ class OthersCut(Fault):
 class Flapping(Fault):
     kind, seconds = "cable, flapping", (10, 60)
 
-    def begin(self):
+    def __init__(self, lab, host, rng):
+        super().__init__(lab, host, rng)
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._flap)
+
+    def begin(self):
+        self._thread = threading.Thread(target=self._flap, daemon=True)
         self._thread.start()
 
     def _flap(self):
@@ -135,20 +138,38 @@ class Mute(Deaf):
 
 # ---------------------------------------------------------------------------------------------------------- processes
 
-# How the processes are found: the unit they are in, their name, their command line; whether one of them is meant, or all; whose host.
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """How processes are found: by their unit, their name, their command line, and whether they are process 1 of their container. All of them are meant, or
+    one of them that chance chooses."""
+
+    unit: str
+    name: str = ""
+    command: str = ""
+    is_first: bool | None = None
+    is_one: bool = False
+    roles: tuple = tuple(ANY)
+
+    def fits(self, each):
+        """Whether a process is one of those."""
+        return (re.fullmatch(self.unit, each.unit) and self.name in ("", each.name) and re.search(self.command, each.command)
+                and self.is_first in (None, each.inner == 1))
+
+
 _TARGETS = {
-    # Process 1 of the container starts it and collects what is left of others.
-    "Patroni": (_PATRONI, "", r"patroni\.yml", False, ANY),
-    "PostgreSQL, all": (_PATRONI, "postgres", "", False, ANY),
-    "PostgreSQL, a backend": (_PATRONI, "postgres", r"^postgres: \S+ (app|postgres) app ", True, [PRIMARY]),
-    "PostgreSQL, a WAL sender": (_PATRONI, "postgres", r"^postgres: \S+ walsender ", True, [PRIMARY]),
-    "etcd": (_ETCD, "etcd", "", False, ANY),
-    "HAProxy": (_PROXY, "haproxy", "", False, ANY),
-    "Nebula of a pod": (r"(patroni-app|etcd-main|proxy-app)-nebula.service", "nebula", "", True, ANY),
-    "Nebula of all pods": (r"\S+-nebula.service|host-internal.service", "nebula", "", False, ANY),
-    "Barman's receiver": (_BARMAN, "", r"pg_receivewal|receive-wal", False, [REPLICA]),
-    "conmon": (r"(patroni-app|etcd-main|proxy-app)-main.service", "conmon", "", True, ANY),
-    "journald": ("systemd-journald.service", "", "", False, ANY),
+    # Process 1 starts it, and outlives it.
+    "Patroni": Target(_PATRONI, command=r"patroni\.yml", is_first=False),
+    "process 1 of Patroni's container": Target(_PATRONI, is_first=True),
+    "PostgreSQL, all": Target(_PATRONI, "postgres"),
+    "PostgreSQL, a backend": Target(_PATRONI, "postgres", r"^postgres: \S+ (app|postgres) app ", is_one=True, roles=(PRIMARY,)),
+    "PostgreSQL, a WAL sender": Target(_PATRONI, "postgres", r"^postgres: \S+ walsender ", is_one=True, roles=(PRIMARY,)),
+    "etcd": Target(_ETCD, "etcd"),
+    "HAProxy": Target(_PROXY, "haproxy"),
+    "Nebula of a pod": Target(r"(patroni-app|etcd-main|proxy-app)-nebula.service", "nebula", is_one=True),
+    "Nebula of all pods": Target(r"\S+-nebula.service|host-internal.service", "nebula"),
+    "Barman's receiver": Target(_BARMAN, command=r"pg_receivewal|receive-wal", roles=(REPLICA,)),
+    "conmon": Target(r"(patroni-app|etcd-main|proxy-app)-main.service", "conmon", is_one=True),
+    "journald": Target("systemd-journald.service"),
 }
 
 
@@ -159,13 +180,13 @@ class OfProcesses(Fault):
 
     def find(self):
         """The processes that are meant, each with when it started."""
-        unit, name, command, is_one, _ = _TARGETS[self.target]
-        found = [each for each in self.host.processes() if re.fullmatch(unit, each.unit) and name in ("", each.name) and re.search(command, each.command)]
-        if self.target == "Patroni":
-            found = [each for each in found if each.inner != 1 and each.name != "postgres"] or found
-        if is_one and found:
-            found = [self.rng.choice(sorted(found, key=lambda each: each.pid))]
-        self.notes.append(f"{self.kind} on {self.name}: {len(found)} processes" + (f": {found[0].unit} {found[0].command[:60]}" if found else ""))
+        target = _TARGETS[self.target]
+        found = sorted(filter(target.fits, self.host.processes()), key=lambda each: each.pid)
+        if target.is_one and found:
+            found = [self.rng.choice(found)]
+        if not found:
+            raise Failed(f"there is no such process on {self.name}")
+        self.notes.append(f"{self.kind} on {self.name}: {len(found)} of {found[0].unit}, the first is: {found[0].command[:60]}")
         return [(each.pid, process.started(each.pid)) for each in found]
 
 
@@ -178,6 +199,8 @@ class Kill(OfProcesses):
 
 
 class Freeze(OfProcesses):
+    _frozen = ()
+
     def begin(self):
         self._frozen = self.find()
         for pid, _ in self._frozen:
@@ -192,6 +215,7 @@ class Freeze(OfProcesses):
 class FreezeContainer(Fault):
     kind = "freeze of the Patroni container"
     unit = _PATRONI
+    _groups = ()
 
     def begin(self):
         self._groups = sorted({each.group for each in self.host.processes() if each.unit == self.unit and each.inner == 1})
@@ -310,6 +334,7 @@ class Work(Fault):
     """Something that is at work while the other fault of the round comes; its own end is part of the round."""
 
     seconds = (0, 0)
+    _process = None
 
     def command(self):
         """What is run on the host."""
@@ -319,6 +344,8 @@ class Work(Fault):
         self._process = self.host.start(*self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def end(self):
+        if self._process is None:
+            return
         try:
             said, _ = self._process.communicate(timeout=240)
         except subprocess.TimeoutExpired:
@@ -384,9 +411,9 @@ class CopyAnew(Work):
 
 
 def _of_processes():
-    for target, (_, _, _, _, roles) in _TARGETS.items():
+    for name, target in _TARGETS.items():
         for verb, base in [("kill -9", Kill), ("freeze", Freeze)]:
-            yield type(f"{base.__name__}{target}", (base,), {"kind": f"{verb}: {target}", "target": target, "roles": roles})
+            yield type(f"{base.__name__} {name}", (base,), {"kind": f"{verb}: {name}", "target": name, "roles": list(target.roles)})
 
 
 KINDS = {each.kind: each for each in [

@@ -111,7 +111,7 @@ class Rounds:
             seen.notes.append(f"{fault.kind} on {fault.name} did not begin: {problem}")
         try:
             fault.end()
-        except (Failed, OSError, subprocess.SubprocessError, RuntimeError, AttributeError) as problem:
+        except (Failed, OSError, subprocess.SubprocessError, RuntimeError) as problem:
             seen.notes.append(f"{fault.kind} on {fault.name} did not end: {problem}")
         planned["ended"] = time.time()
 
