@@ -22,6 +22,8 @@ def run(lab):
     print(f"     seed {seed}; a round is run again by `tests/lab/run campaign --rounds 1 --seed ITS_SEED`", flush=True)
     unknown = set(options.faults) - faults.KINDS.keys()
     lab.expect(not unknown, f"there are no such faults: {sorted(unknown)}; there are: {', '.join(faults.KINDS)}")
+    # What runs is what was there when it began.
+    what = commit()
     runner = rounds.Rounds(lab, options.faults)
     seen = []
     for number in range(count):
@@ -29,7 +31,7 @@ def run(lab):
         print("     " + table.line(number + 1, count, seen[-1]), flush=True)
         for note in seen[-1].notes:
             print(f"       {note}", flush=True)
-        lab.table = table.table(seen, commit(), seed)
+        lab.table = table.table(seen, what, seed)
         with open(places.CACHE / f"campaign-{seed}.jsonl", "a", encoding="utf-8") as log:
             log.write(json.dumps(dataclasses.asdict(seen[-1])) + "\n")
         lab.expect(not seen[-1].is_over, f"round {number + 1}, seed {seen[-1].seed}, left a cluster that can't be used: {'; '.join(seen[-1].failures)}")
