@@ -73,7 +73,7 @@ class Verdict(unittest.TestCase):
     def test_row_of_the_old_primary_beside_the_new_one_fails(self):
         for mode in ["on", "remote_apply", "local"]:
             seen = judged([*log(), row(1000, mode, 20.5)])
-            self.assertEqual(seen.failures, [f"two primaries: a (timeline 5) and b (timeline 6) for 0.500 s (1 {mode})"])
+            self.assertEqual(seen.failures, [f"two primaries: a (timeline 5) and b (timeline 6) for 0.000 s (1 {mode}), 0.500 s after the later one's first row"])
 
     def test_old_primary_that_leads_again_on_its_old_timeline_fails(self):
         self.assertTrue(judged([*log(), *(row(1000 + number, "on", 40 + number) for number in range(5))]).failures)
@@ -87,9 +87,11 @@ class Verdict(unittest.TestCase):
         self.assertEqual(verdict.overlaps(rows), [])
 
     def test_thawed_host_may_take_local_rows_for_less_than_a_second(self):
-        seen = judged([*log(), row(1000, "local", 20.5)], is_host_frozen=True)
+        late = [*log(), row(1000, "local", 25.0), row(1001, "local", 25.9)]
+        seen = judged(late, is_host_frozen=True)
         self.assertEqual((seen.failures, len(seen.overlaps)), ([], 1))
-        self.assertTrue(judged([*log(), row(1000, "local", 21.5)], is_host_frozen=True).failures)
+        self.assertTrue(judged(late).failures)
+        self.assertTrue(judged([*late, row(1002, "local", 26.1)], is_host_frozen=True).failures)
         self.assertTrue(judged([*log(), row(1000, "on", 20.5)], is_host_frozen=True).failures)
 
     def test_late_or_missing_health_fails(self):

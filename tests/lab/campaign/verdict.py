@@ -37,16 +37,18 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Overlap:
-    """What an earlier primary acknowledged after the first row of a later one: `seconds` from that row to the last of these."""
+    """What an earlier primary acknowledged after the first row of a later one: its first such row came `after` so many seconds, its last `seconds` later.
+    Between them a frozen primary is none."""
 
     earlier: str
     later: str
+    after: float
     seconds: float
     rows: dict
 
     def __str__(self):
         rows = ", ".join(f"{count} {mode}" for mode, count in sorted(self.rows.items()))
-        return f"{self.earlier} and {self.later} for {self.seconds:.3f} s ({rows})"
+        return f"{self.earlier} and {self.later} for {self.seconds:.3f} s ({rows}), {self.after:.3f} s after the later one's first row"
 
 
 def by_mode(rows):
@@ -74,7 +76,8 @@ def overlaps(rows):
             late = [row for row in reigns[earlier] if row.at >= begin]
             if late:
                 names = [f"{member} (timeline {timeline})" for member, timeline in (earlier, later)]
-                found.append(Overlap(*names, max(row.at for row in late) - begin, by_mode(late)))
+                first, last = min(row.at for row in late), max(row.at for row in late)
+                found.append(Overlap(*names, first - begin, last - first, by_mode(late)))
     return found
 
 
@@ -142,7 +145,7 @@ def judge(seen, rows, present, sums, before, is_host_frozen):
         if SAFE & counted.keys():
             seen.failures.append(f"{member} lacks acknowledged rows: {counted}")
     for overlap in overlaps(rows):
-        seen.overlaps.append({"seconds": overlap.seconds, "rows": overlap.rows})
+        seen.overlaps.append({"after": overlap.after, "seconds": overlap.seconds, "rows": overlap.rows})
         if not (is_host_frozen and overlap.seconds < THAW and not SAFE & overlap.rows.keys()):
             seen.failures.append(f"two primaries: {overlap}")
     tables = differing(sums)
