@@ -282,18 +282,23 @@ class ReadOnlyDiskOfEtcd(ReadOnlyDisk):
 
 class FewProcessors(Fault):
     kind, seconds = "a tenth of the CPU", (10, 60)
+    _hits = 0
 
     def begin(self):
+        self._hits = self.host.limits_hit()[0]
         self.host.limit_cpu(0.1)
 
     def end(self):
         self.host.limit_cpu()
+        self.notes.append(f"{self.kind} on {self.name}: wanted more {self.host.limits_hit()[0] - self._hits} times")
 
 
 class LittleMemory(Fault):
     kind, seconds = "memory pressure", (10, 60)
+    _hits = 0
 
     def begin(self):
+        self._hits = self.host.limits_hit()[1]
         for spare in [16, 32, 64, 128, 256]:
             try:
                 self.host.limit_memory(spare << 20)
@@ -305,6 +310,7 @@ class LittleMemory(Fault):
 
     def end(self):
         self.host.limit_memory()
+        self.notes.append(f"{self.kind} on {self.name}: wanted more {self.host.limits_hit()[1] - self._hits} times")
 
 
 class NoRules(Fault):

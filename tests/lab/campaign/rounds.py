@@ -119,7 +119,7 @@ class Rounds:
         """Seconds from the end of the faults until the cluster is healthy and every host's proxy takes writes; None when that doesn't come."""
         lab = self._lab
         try:
-            lab.wait_healthy(_PATIENCE)
+            lab.wait_until("a healthy cluster that replicates", lambda: lab.is_healthy() and replicates(lab), _PATIENCE, every=0.5)
             healthy = time.time()
             lab.wait_until("every proxy takes writes again", lambda: {f"proxy-{host}" for host in lab.hosts}
                            <= {row.source.rpartition("-")[0] for row in load.rows() if row.acknowledged > ended}, 60, every=0.5)
@@ -137,13 +137,9 @@ class Rounds:
             for fault in chosen:
                 fault.settle()
             lab.wait_healthy()
-            # A restart that an operator asked for may have ended what was written after it.
         present, sums = {}, {}
         try:
-            primary = lab.leader()
-            place = lab.on_member(primary, "select pg_current_wal_flush_lsn()")
-            for host in lab.hosts:
-                lab.wait_until(f"{host} has replayed all", lambda host=host: host == primary or lab.on_member(host, f"select pg_last_wal_replay_lsn() >= '{place}'") == "t", 60)
+            lab.wait_until("every member has replayed all", lambda: replicates(lab), 60)
         except Failed as problem:
             seen.notes.append(str(problem))
             seen.is_over = True
@@ -205,6 +201,13 @@ def roles(lab):
     primary = lab.leader()
     standby = next(host for host, member in members.items() if member["role"] in ("sync_standby", "quorum_standby"))
     return {faults.PRIMARY: primary, faults.STANDBY: standby, faults.REPLICA: next(host for host in members if host not in (primary, standby))}
+
+
+def replicates(lab):
+    """Whether each member, asked itself, has replayed what the primary has now. Patroni's list may be as old as its lease."""
+    primary = lab.leader()
+    place = lab.on_member(primary, "select pg_current_wal_flush_lsn()")
+    return all(lab.on_member(host, f"select pg_last_wal_replay_lsn() >= '{place}'") == "t" for host in lab.hosts if host != primary)
 
 
 def mend(lab):

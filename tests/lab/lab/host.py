@@ -203,15 +203,23 @@ class Host:
         if spare is None:
             self._limit("memory", "memory.limit_in_bytes", -1)
             return
-        stat = dict(line.split() for line in (limits.group_of("memory", self._init()) / "memory.stat").read_text().splitlines())
+        stat = dict(line.split() for line in (self._limit_group("memory") / "memory.stat").read_text().splitlines())
         self._limit("memory", "memory.limit_in_bytes", int(stat["total_rss"]) + int(stat.get("total_shmem", 0)) + spare)
 
+    def limits_hit(self):
+        """How often the host wanted more than its limits since it booted: of the processors and of memory."""
+        cpu = dict(line.split() for line in (self._limit_group("cpu") / "cpu.stat").read_text().splitlines())
+        return int(cpu["nr_throttled"]), int((self._limit_group("memory") / "memory.failcnt").read_text())
+
     def _limit(self, controller, file, value):
+        (self._limit_group(controller) / file).write_text(str(value))
+
+    def _limit_group(self, controller):
         group = limits.group_of(controller, self._init())
         # Never another's group: a host that was booted where this machine had no such controller is in none of its own.
         if group is None or group.name != f"cops-{places.NAME}-{self.name}":
             raise Failed(f"this machine has no {controller} controller of cgroup v1")
-        (group / file).write_text(str(value))
+        return group
 
     def _limits(self):
         """The groups of cgroup v1 for the host's limits, by controller."""
