@@ -89,6 +89,8 @@ class Rounds:
             for thread in threads:
                 thread.join()
             ended = time.time()
+            if not any(planned["is_begun"] for planned in seen.faults):
+                seen.failures.append("no fault began: nothing was tested")
             seen.healed = self._wait_healed(load, ended)
             time.sleep(12)
             rows = load.rows()
@@ -104,7 +106,9 @@ class Rounds:
         try:
             time.sleep(max(0, start + planned["at"] - time.monotonic()))
             planned["began"] = time.time()
+            planned["is_begun"] = False
             fault.begin()
+            planned["is_begun"] = True
             time.sleep(max(0, start + planned["at"] + planned["seconds"] - time.monotonic()))
         except (Failed, OSError, subprocess.SubprocessError, RuntimeError) as problem:
             # The other fault was in its way; the round goes on with that one.

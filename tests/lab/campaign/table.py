@@ -20,7 +20,8 @@ def table(rounds, commit, seed):
     """All rounds, as Markdown."""
     kinds = {}
     for seen in rounds:
-        for kind in {fault["kind"] for fault in seen.faults}:
+        # One that did not begin, because the other was in its way, shows nothing.
+        for kind in {fault["kind"] for fault in seen.faults if fault.get("is_begun")}:
             kinds.setdefault(kind, []).append(seen)
     failed = sum(bool(seen.failures) for seen in rounds)
     restores = sum(any(note.startswith("restored") for note in seen.notes) for seen in rounds)

@@ -155,11 +155,13 @@ class Table(unittest.TestCase):
     """What is printed."""
 
     def test_round_of_two_faults_counts_for_both(self):
-        planned = [{"kind": kind, "role": "primary", "host": "a", "at": 3.0, "seconds": 9.0} for kind in ["cable", "kill -9: etcd"]]
+        planned = [{"kind": kind, "role": "primary", "host": "a", "at": 3.0, "seconds": 9.0, "is_begun": True} for kind in ["cable", "kill -9: etcd"]]
+        planned.append({**planned[0], "kind": "freeze: etcd", "is_begun": False})
         seen = verdict.Round(1, planned, gap=12.34, healed=20.0, rows={"on": 5}, lost={"local": 2, "on": 1}, overlaps=[{"seconds": 0.5, "rows": {"local": 1}}], failures=["x"])
         text = table.table([seen], "abc", 1)
         self.assertIn("| cable | 1 | 1 | 12.3 / 12.3 s | 20.0 / 20.0 s | 1 | 2 | 1, at most 0.50 s |", text)
         self.assertIn("| kill -9: etcd | 1 | 1 |", text)
+        self.assertNotIn("freeze: etcd", text)
         self.assertIn("FAILED: x", table.line(1, 1, seen))
 
     def test_round_that_never_healed_is_named(self):
