@@ -56,7 +56,7 @@ class Rounds:
         for fault in chosen:
             fault.prepare()
         table = f"campaign_{self._number}"
-        lab.sql(hosts[faults.REPLICA], f"create table {table} (source text, n bigint, mode text, at timestamptz default clock_timestamp(), primary key (source, n))")
+        lab.sql(hosts[faults.REPLICA], f"drop table if exists {table}; create table {table} (source text, n bigint, mode text, at timestamptz default clock_timestamp(), primary key (source, n))")
         try:
             rows, began, ended = self._under_load(seen, chosen, table)
             self._look(seen, chosen, table, rows)
@@ -81,7 +81,7 @@ class Rounds:
         lab = self._lab
         with Load(lab, table, self._directory) as load:
             lab.wait_until("every proxy takes writes in every mode", lambda: {f"proxy-{host}-{mode}" for host in lab.hosts for mode in MODES}
-                           <= {row.source for row in load.rows()}, 60, every=0.5)
+                           <= {row.source for row in load.rows()}, 180, every=0.5)
             start = time.monotonic()
             threads = [threading.Thread(target=self._one, args=(seen, planned, fault, start)) for planned, fault in zip(seen.faults, chosen)]
             for thread in threads:
