@@ -1,5 +1,6 @@
 """One round on the lab's hosts: faults by a seed, under load, and then the looks at every member that the verdict is made of."""
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import threading
 import time
+import traceback
 
 from lab import places
 from lab.host import Failed
@@ -47,32 +49,39 @@ class Rounds:
         seen = verdict.Round(seed, [dataclasses.asdict(planned) for planned in faults.plan(seed, self._kinds)])
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir(parents=True)
+        chosen = []
+        try:
+            table = self._prepare(seen, chosen)
+            rows, began, ended = self._under_load(seen, chosen, table)
+            self._look(seen, chosen, table, rows)
+            if is_restored and not seen.is_over:
+                self._restore(seen, table, rows, began, ended)
+        except Exception as problem:
+            # Whatever broke the round off, its seed and its evidence are what a person needs.
+            traceback.print_exc(limit=-4)
+            seen.failures.append(f"broken off: {type(problem).__name__}: {problem}")
+            seen.is_over = True
+        for fault in chosen:
+            seen.notes += fault.notes
+        mend(lab)
+        if seen.failures:
+            self._keep(seen)
+        return seen
+
+    def _prepare(self, seen, chosen):
+        """Chooses the hosts by their roles, makes the faults and the round's table, and returns its name."""
+        lab = self._lab
         lab.wait_healthy()
         hosts = roles(lab)
-        chosen = []
         for fault in seen.faults:
             fault["host"] = hosts[fault["role"]]
             chosen.append(faults.KINDS[fault["kind"]](lab, fault["host"], random.Random(fault["chance"])))
         for fault in chosen:
             fault.prepare()
         table = f"campaign_{self._number}"
-        lab.sql(hosts[faults.REPLICA], f"drop table if exists {table}; create table {table} (source text, n bigint, mode text, at timestamptz default clock_timestamp(), primary key (source, n))")
-        try:
-            rows, began, ended = self._under_load(seen, chosen, table)
-            self._look(seen, chosen, table, rows)
-            if is_restored and not seen.is_over:
-                self._restore(seen, table, rows, began, ended)
-        except Exception as problem:
-            seen.failures.append(f"{type(problem).__name__}: {problem}")
-            seen.is_over = True
-            raise
-        finally:
-            for fault in chosen:
-                seen.notes += fault.notes
-            mend(lab)
-            if seen.failures:
-                self._keep(seen)
-        return seen
+        lab.sql(hosts[faults.REPLICA], f"drop table if exists {table}; create table {table} "
+                "(source text, n bigint, mode text, at timestamptz default clock_timestamp(), primary key (source, n))")
+        return table
 
     # ---------------------------------------------------------------------------------------------------- the faults
 
@@ -145,7 +154,7 @@ class Rounds:
         try:
             lab.wait_until("every member has replayed all", lambda: replicates(lab), 60)
         except Failed as problem:
-            seen.notes.append(str(problem))
+            seen.failures.append(str(problem))
             seen.is_over = True
         for host in lab.hosts:
             try:
@@ -223,7 +232,8 @@ def mend(lab):
             except (Failed, OSError, subprocess.SubprocessError, RuntimeError):
                 # Nothing of that kind was left, or can be here.
                 pass
-        if not lab.hosts[name].is_up:
+        with contextlib.suppress(Failed):
+            # The next look finds a host that does not boot.
             lab.hosts[name].boot()
 
 

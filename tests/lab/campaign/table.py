@@ -6,7 +6,7 @@ from .verdict import median_and_worst
 
 def line(number, count, seen):
     """One round."""
-    faults = " + ".join(f"{fault['kind']} ({fault['role']}, {fault['host']}, {fault['seconds']:.1f} s from {fault['at']:.1f})" for fault in seen.faults)
+    faults = " + ".join(f"{fault['kind']} ({fault['role']}, {fault.get('host', 'no host yet')}, {fault['seconds']:.1f} s from {fault['at']:.1f})" for fault in seen.faults)
     healed = "never" if seen.healed is None else f"{seen.healed:.1f} s"
     rows = ", ".join(f"{seen.rows.get(mode, 0)} {mode}" for mode in MODES)
     lost = ", ".join(f"{seen.lost[mode]} {mode}" for mode in sorted(seen.lost) if seen.lost[mode]) or "none"

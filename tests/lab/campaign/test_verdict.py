@@ -1,6 +1,15 @@
 """Whether each verdict can fail, from made-up logs, without a host: `cd tests/lab && python3 -m unittest campaign.test_verdict`."""
 
+import contextlib
+import io
+import json
+import pathlib
+import tempfile
 import unittest
+import unittest.mock
+
+from lab import places
+from lab.host import Failed
 
 from . import faults, rounds, table, verdict
 
@@ -149,6 +158,90 @@ class Plan(unittest.TestCase):
         pairs = [plan for plan in map(faults.plan, range(200)) if len(plan) == 2]
         self.assertTrue(50 < len(pairs) < 150)
         self.assertTrue(any(second.at < first.at + first.seconds for first, second in pairs))
+
+
+class Lab:
+    """Three members that answer what a round asks: a table of the round, one of an earlier round, and how far each has replayed."""
+
+    def __init__(self):
+        self.hosts = dict.fromkeys("abc")
+        self.tables = {host: {"public.campaign_0": {("x", 1)}, "public.campaign_1": {("proxy-a-on", number) for number in range(10)}} for host in self.hosts}
+        self.replayed = dict.fromkeys(self.hosts, "t")
+        self.explained = None
+        self.is_well = True
+
+    def leader(self):
+        return "a"
+
+    def wait_healthy(self, *_):
+        if not self.is_well:
+            raise Failed("no cluster")
+
+    def wait_until(self, what, condition, *_, **__):
+        if not condition():
+            raise Failed(f"not within a time: {what}")
+
+    def on_member(self, host, statement, database="postgres"):
+        if "flush_lsn" in statement:
+            return "0/1"
+        if "replay_lsn" in statement:
+            return self.replayed[host]
+        if "pg_tables" in statement:
+            return "\n".join(self.tables[host])
+        if "md5" in statement:
+            return "\n".join(f"{name}|{len(rows)} {hash(frozenset(rows))}" for name, rows in self.tables[host].items())
+        return "\n".join(f"{source}|{number}" for source, number in self.tables[host]["public.campaign_1"])
+
+    def explain(self, directory):
+        self.explained = directory
+
+
+class Look(unittest.TestCase):
+    """What is read from the members reaches the verdict."""
+
+    def look(self, change, sums=None):
+        """Looks at three members after a change of one of them; the log has the ten rows of the round."""
+        lab = Lab()
+        change(lab)
+        runner, seen = rounds.Rounds(lab), verdict.Round(1, [], healed=1.0)
+        runner._sums = {"public.campaign_0": f"1 {hash(frozenset({('x', 1)}))}"} if sums is None else sums
+        runner._look(seen, [], "campaign_1", [row(number) for number in range(10)])
+        return seen
+
+    def test_equal_members_pass(self):
+        self.assertEqual(self.look(lambda lab: None).failures, [])
+
+    def test_row_that_is_gone_everywhere(self):
+        seen = self.look(lambda lab: [tables["public.campaign_1"].remove(("proxy-a-on", 3)) for tables in lab.tables.values()])
+        self.assertEqual(seen.failures, [f"{host} lacks acknowledged rows: {{'on': 1}}" for host in "abc"])
+
+    def test_row_that_is_gone_from_a_standby(self):
+        seen = self.look(lambda lab: lab.tables["c"]["public.campaign_1"].remove(("proxy-a-on", 3)))
+        self.assertEqual(seen.failures, ["c lacks acknowledged rows: {'on': 1}", "members differ in public.campaign_1"])
+        self.assertTrue(seen.is_over)
+
+    def test_row_of_a_standby_alone(self):
+        seen = self.look(lambda lab: lab.tables["b"]["public.campaign_1"].add(("stray", 1)))
+        self.assertEqual((seen.failures, seen.is_over), (["members differ in public.campaign_1"], True))
+
+    def test_old_row_that_was_changed_everywhere(self):
+        seen = self.look(lambda lab: [tables["public.campaign_0"].add(("x", 2)) for tables in lab.tables.values()])
+        self.assertEqual(seen.failures, ["these tables of earlier rounds have changed: public.campaign_0"])
+
+    def test_member_that_stands_still_ends_the_campaign(self):
+        seen = self.look(lambda lab: lab.replayed.update(c="f"))
+        self.assertEqual((seen.failures, seen.is_over), (["not within a time: every member has replayed all"], True))
+
+    def test_round_that_breaks_off_keeps_its_evidence(self):
+        with tempfile.TemporaryDirectory() as directory, unittest.mock.patch.multiple(places, CACHE=pathlib.Path(directory), RUN=pathlib.Path(directory) / "run"), \
+                unittest.mock.patch.object(rounds, "mend"), contextlib.redirect_stderr(io.StringIO()):
+            lab = Lab()
+            lab.is_well = False
+            seen = rounds.Rounds(lab).run(7, False)
+            self.assertEqual((seen.failures, seen.is_over), (["broken off: Failed: no cluster"], True))
+            self.assertEqual(json.loads((lab.explained / "round.json").read_text())["seed"], 7)
+            self.assertIn("seed 7", table.line(1, 1, seen))
+            self.assertIn(str(lab.explained), seen.notes[-1])
 
 
 class Table(unittest.TestCase):
