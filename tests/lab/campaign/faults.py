@@ -395,7 +395,8 @@ class Roll(Activate):
 
     def prepare(self):
         seconds = str(self.rng.randint(901, 1800))
-        self.lab.description.setdefault("overrides", {}).update({f"{unit}-main.container": {"Service": {"TimeoutStartSec": seconds}} for unit in ["patroni-app", "etcd-main"]})
+        overrides = self.lab.description.setdefault("overrides", {})
+        overrides.update({f"{unit}-main.container": {"Service": {"TimeoutStartSec": seconds}} for unit in ["patroni-app", "etcd-main"]})
         self._deliver()
 
     def command(self):
@@ -423,8 +424,8 @@ def _of_processes():
 
 
 KINDS = {each.kind: each for each in [
-    Power, Rejoin, Site, Cable, OthersCut, Flapping, Deaf, Mute, *_of_processes(), FreezeContainer, FreezeEtcd, FreezeHost, FullDisk, FullDiskOfEtcd, ReadOnlyDisk,
-    ReadOnlyDiskOfEtcd, FewProcessors, LittleMemory, NoRules, DaemonReload, Activate, Roll, Backup, CopyAnew,
+    Power, Rejoin, Site, Cable, OthersCut, Flapping, Deaf, Mute, *_of_processes(), FreezeContainer, FreezeEtcd, FreezeHost, FullDisk, FullDiskOfEtcd,
+    ReadOnlyDisk, ReadOnlyDiskOfEtcd, FewProcessors, LittleMemory, NoRules, DaemonReload, Activate, Roll, Backup, CopyAnew,
 ]}
 
 

@@ -23,6 +23,7 @@ from .load import MODES, Load
 _PATIENCE = 300
 # Tables of earlier rounds that are still there to be compared.
 _KEPT = 5
+_TABLES = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')"
 _SUM = "select '{0}', count(*) || ' ' || coalesce(sum(('x' || substr(md5(t::text), 1, 15))::bit(60)::bigint), 0) from {0} t"
 
 
@@ -160,8 +161,7 @@ class Rounds:
             try:
                 answer = lab.on_member(host, f"select source, n from {table}", database="app")
                 present[host] = {(source, int(number)) for source, number in (line.split("|") for line in answer.splitlines())}
-                tables = lab.on_member(host, "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')",
-                                       database="app").splitlines()
+                tables = lab.on_member(host, _TABLES, database="app").splitlines()
                 answer = lab.on_member(host, " union all ".join(_SUM.format(each) for each in tables), database="app")
                 sums[host] = dict(line.split("|") for line in answer.splitlines())
             except (Failed, subprocess.SubprocessError) as problem:

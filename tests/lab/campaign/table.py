@@ -6,7 +6,8 @@ from .verdict import median_and_worst
 
 def line(number, count, seen):
     """One round."""
-    faults = " + ".join(f"{fault['kind']} ({fault['role']}, {fault.get('host', 'no host yet')}, {fault['seconds']:.1f} s from {fault['at']:.1f})" for fault in seen.faults)
+    faults = " + ".join(f"{fault['kind']} ({fault['role']}, {fault.get('host', 'no host yet')}, {fault['seconds']:.1f} s from {fault['at']:.1f})"
+                        for fault in seen.faults)
     healed = "never" if seen.healed is None else f"{seen.healed:.1f} s"
     rows = ", ".join(f"{seen.rows.get(mode, 0)} {mode}" for mode in MODES)
     lost = ", ".join(f"{seen.lost[mode]} {mode}" for mode in sorted(seen.lost) if seen.lost[mode]) or "none"
@@ -25,8 +26,8 @@ def table(rounds, commit, seed):
             kinds.setdefault(kind, []).append(seen)
     failed = sum(bool(seen.failures) for seen in rounds)
     restores = sum(any(note.startswith("restored") for note in seen.notes) for seen in rounds)
-    lines = [f"`tests/lab/run campaign --rounds {len(rounds)} --seed {seed}` on {commit}: {len(rounds)} rounds, {failed} failed, {restores} of them restored to a "
-             "random moment. Times are median / worst. A round of two faults counts for both.", "",
+    lines = [f"`tests/lab/run campaign --rounds {len(rounds)} --seed {seed}` on {commit}: {len(rounds)} rounds, {failed} failed, {restores} of them restored "
+             "to a random moment. Times are median / worst. A round of two faults counts for both.", "",
              "| fault | rounds | failed | gap in writes | healthy after its end | rows lost, synchronous | rows lost, local | overlaps of two primaries |",
              "|---|---|---|---|---|---|---|---|"]
     for kind, its in [*sorted(kinds.items()), ("all", rounds)]:
@@ -36,6 +37,6 @@ def table(rounds, commit, seed):
         local = sum(count for seen in its for mode, count in seen.lost.items() if mode not in ("on", "remote_apply"))
         worst = max((overlap["seconds"] for seen in its for overlap in seen.overlaps), default=0)
         overlaps = sum(len(seen.overlaps) for seen in its)
-        lines.append(f"| {kind} | {len(its)} | {sum(bool(seen.failures) for seen in its)} | {median_and_worst([seen.gap for seen in its])} | {healed} | {synchronous} "
-                     f"| {local} | {overlaps}{f', at most {worst:.2f} s' if overlaps else ''} |")
+        lines.append(f"| {kind} | {len(its)} | {sum(bool(seen.failures) for seen in its)} | {median_and_worst([seen.gap for seen in its])} | {healed} "
+                     f"| {synchronous} | {local} | {overlaps}{f', at most {worst:.2f} s' if overlaps else ''} |")
     return "\n".join(lines) + "\n"

@@ -34,7 +34,8 @@ def judged(rows=None, present=None, sums=None, before=None, is_host_frozen=False
     rows = log() if rows is None else rows
     seen = verdict.Round(1, [], healed=healed)
     keys = {row.key for row in rows}
-    verdict.judge(seen, rows, present or {name: set(keys) for name in "abc"}, sums or {name: {"t": "400 7"} for name in "abc"}, before or {"t": "400 7"}, is_host_frozen)
+    sums = sums or {name: {"t": "400 7"} for name in "abc"}
+    verdict.judge(seen, rows, present or {name: set(keys) for name in "abc"}, sums, before or {"t": "400 7"}, is_host_frozen)
     return seen
 
 
@@ -88,7 +89,7 @@ class Verdict(unittest.TestCase):
         self.assertTrue(judged([*log(), *(row(1000 + number, "on", 40 + number) for number in range(5))]).failures)
 
     def test_two_histories_of_one_timeline_fail(self):
-        rows = [row(number, at=number, member="a", timeline=6) for number in range(10)] + [row(10 + number, at=5 + number, member="b", timeline=6) for number in range(10)]
+        rows = [row(number, at=number, timeline=6) for number in range(10)] + [row(10 + number, at=5 + number, member="b", timeline=6) for number in range(10)]
         self.assertEqual([(each.seconds, each.rows) for each in verdict.overlaps(rows)], [(4, {"on": 5})])
 
     def test_primary_that_comes_back_by_a_failover_is_no_overlap(self):
@@ -250,7 +251,8 @@ class Table(unittest.TestCase):
     def test_round_of_two_faults_counts_for_both(self):
         planned = [{"kind": kind, "role": "primary", "host": "a", "at": 3.0, "seconds": 9.0, "is_begun": True} for kind in ["cable", "kill -9: etcd"]]
         planned.append({**planned[0], "kind": "freeze: etcd", "is_begun": False})
-        seen = verdict.Round(1, planned, gap=12.34, healed=20.0, rows={"on": 5}, lost={"local": 2, "on": 1}, overlaps=[{"seconds": 0.5, "rows": {"local": 1}}], failures=["x"])
+        overlaps = [{"seconds": 0.5, "rows": {"local": 1}}]
+        seen = verdict.Round(1, planned, gap=12.34, healed=20.0, rows={"on": 5}, lost={"local": 2, "on": 1}, overlaps=overlaps, failures=["x"])
         text = table.table([seen], "abc", 1)
         self.assertIn("| cable | 1 | 1 | 12.3 / 12.3 s | 20.0 / 20.0 s | 1 | 2 | 1, at most 0.50 s |", text)
         self.assertIn("| kill -9: etcd | 1 | 1 |", text)

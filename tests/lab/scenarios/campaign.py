@@ -1,4 +1,4 @@
-"""Random faults at random moments under load: no row that was acknowledged is lost, never two primaries, all members equal, healed alone, no hole in the archive."""
+"""Random faults at random moments under load: no acknowledged row is lost, never two primaries, members equal, healed alone, no hole in the archive."""
 
 import dataclasses
 import json
