@@ -37,7 +37,7 @@ pub(super) struct Provided {
 
 /// Provides Patroni with one major version of PostgreSQL.
 ///
-/// An image of the user's own needs bash, `patroni` and `psql` on its path, PostgreSQL's programs in
+/// An image of the user's own needs bash, python3, Patroni 4.0.0 to 4.1.5, `psql` on its path, PostgreSQL's programs in
 /// `/usr/lib/postgresql/MAJOR/bin`, and a user `postgres` with uid and gid 5432.
 pub(super) fn patroni(image: Option<&str>, postgres_version: u16) -> Provided {
     provide(image, "patroni", Template::ImagePatroni, postgres_version)

@@ -1,5 +1,7 @@
-"""One systemd host: booted from the shared tree in namespaces of its own, shut down, or cut from its power."""
+"""One systemd host: booted from the shared tree in namespaces of its own, shut down, cut from its power, frozen, starved, or with a disk that fails."""
 
+import dataclasses
+import errno
 import json
 import os
 import pathlib
@@ -10,7 +12,7 @@ import subprocess
 import time
 import uuid
 
-from . import mirror, places, process, switch
+from . import limits, mirror, places, process, switch
 
 # The container engine's limits on this machine: it lacks CAP_SYS_RESOURCE and has no controllers to give.
 _CONTAINERS_CONF = """\
@@ -53,12 +55,26 @@ class Failed(Exception):
     """Something isn't as it must be."""
 
 
-class Host:
-    """A host of the lab. `images` is a directory of images that it shares, read-only."""
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """A process of a host: its pid on this machine, its pid in the innermost namespace, its unit, name, command line and control group."""
 
-    def __init__(self, name, images=None):
+    pid: int
+    inner: int
+    unit: str
+    name: str
+    command: str
+    group: pathlib.Path
+
+
+class Host:
+    """A host of the lab. `images` is a directory of images that it shares, read-only. `disks` are the directories of its data that are file systems of
+    their own, each with its size: those can fill up and fail."""
+
+    def __init__(self, name, images=None, disks=None):
         self.name = name
         self.images = images
+        self.disks = disks or {}
         self.address = switch.address_of(name)
         self.directory = places.RUN / "hosts" / name
         self._group = places.cgroups() / f"cops-{places.NAME}" / name
@@ -76,6 +92,8 @@ class Host:
         self._prepare()
         self._plug()
         self._group.mkdir(parents=True, exist_ok=True)
+        for group in self._limits().values():
+            group.mkdir(exist_ok=True)
         script = self.directory / "boot"
         script.write_text(self._boot_script())
         with open(self.directory / "console.log", "ab") as console:
@@ -110,6 +128,8 @@ class Host:
         pid = process.recall(self.directory / "init") or process.recall(self.directory / "nspawn")
         if pid:
             process.kill(pid)
+            # What holds a frozen host up is frozen itself, and must see its end.
+            self.freeze(False)
         self._await_end(60)
 
     def shut_down(self, seconds=240):
@@ -144,6 +164,103 @@ class Host:
             (self.directory / file).unlink(missing_ok=True)
         if self._group.exists():
             subprocess.run(["find", self._group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], stderr=subprocess.DEVNULL)
+        for group in (self.directory / "limits").read_text().splitlines() if (self.directory / "limits").exists() else []:
+            subprocess.run(["rmdir", group], stderr=subprocess.DEVNULL)
+
+    # ---------------------------------------------------------------------------------- what happens to it from outside
+
+    def processes(self):
+        """Every process of the host."""
+        found = []
+        for directory, _, files in os.walk(self._group / "payload"):
+            group = pathlib.Path(directory)
+            unit = next((part for part in reversed(group.parts) if part.endswith((".service", ".scope"))), "")
+            for pid in map(int, (group / "cgroup.procs").read_text().split() if "cgroup.procs" in files else []):
+                try:
+                    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+                    command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                except (FileNotFoundError, ProcessLookupError):
+                    continue
+                inner = int(status.partition("NSpid:")[2].splitlines()[0].split()[-1])
+                found.append(Process(pid, inner, unit, process.name_of(pid), command, group))
+        return found
+
+    def group_of(self, unit):
+        """Where the control groups of a service's containers are."""
+        return self._group / "payload/system.slice" / f"{unit}.service"
+
+    def freeze(self, is_frozen):
+        """Stops the whole host, as a paused virtual machine, or lets it go on. Its clock goes on meanwhile."""
+        (self._group / "cgroup.freeze").write_text("1" if is_frozen else "0")
+
+    def limit_cpu(self, share=None):
+        """Leaves the host this share of this machine's processors; all, without one."""
+        quota = -1 if share is None else int(share * os.cpu_count() * limits.PERIOD)
+        self._limit("cpu", "cpu.cfs_quota_us", quota)
+
+    def limit_memory(self, spare=None):
+        """Leaves the host so many bytes beside what its processes have now and can't give back; any number, without it."""
+        if spare is None:
+            self._limit("memory", "memory.limit_in_bytes", -1)
+            return
+        stat = dict(line.split() for line in (self._limit_group("memory") / "memory.stat").read_text().splitlines())
+        self._limit("memory", "memory.limit_in_bytes", int(stat["total_rss"]) + int(stat.get("total_shmem", 0)) + spare)
+
+    def limits_hit(self):
+        """How often the host wanted more than its limits since it booted: of the processors and of memory."""
+        cpu = dict(line.split() for line in (self._limit_group("cpu") / "cpu.stat").read_text().splitlines())
+        return int(cpu["nr_throttled"]), int((self._limit_group("memory") / "memory.failcnt").read_text())
+
+    def _limit(self, controller, file, value):
+        (self._limit_group(controller) / file).write_text(str(value))
+
+    def _limit_group(self, controller):
+        group = limits.group_of(controller, self._init())
+        # Never another's group: a host that was booted where this machine had no such controller is in none of its own.
+        if group is None or group.name != f"cops-{places.NAME}-{self.name}":
+            raise Failed(f"this machine has no {controller} controller of cgroup v1")
+        return group
+
+    def _limits(self):
+        """The groups of cgroup v1 for the host's limits, by controller."""
+        found = {controller: limits.group_of(controller) for controller in ["cpu", "memory"]}
+        groups = {controller: group / f"cops-{places.NAME}-{self.name}" for controller, group in found.items() if group}
+        (self.directory / "limits").write_text("".join(f"{group}\n" for group in groups.values()))
+        return groups
+
+    def fill_disk(self, disk):
+        """Leaves no free block on a disk."""
+        path = self._disk(disk) / ".filler"
+        with open(path, "wb") as filler:
+            # Each extent takes blocks of its own to be written down: nearly all at first, then what is left.
+            for part in [64 << 20, 1 << 20, 64 << 10, 4 << 10]:
+                try:
+                    while True:
+                        os.posix_fallocate(filler.fileno(), os.fstat(filler.fileno()).st_size, part)
+                except OSError as problem:
+                    if problem.errno != errno.ENOSPC:
+                        raise
+
+    def free_disk(self, disk):
+        """Gives back what `fill_disk` took."""
+        (self._disk(disk) / ".filler").unlink(missing_ok=True)
+
+    def fail_disk(self, disk):
+        """Turns a disk read-only under the programs that write on it, as the kernel does after an error. The next boot repairs it."""
+        loop = subprocess.run(["losetup", "--noheadings", "--output", "NAME", "--associated", self._image(disk)], check=True, capture_output=True, text=True)
+        pathlib.Path(f"/sys/fs/ext4/{pathlib.Path(loop.stdout.strip()).name}/trigger_fs_error").write_text("the lab's\n")
+
+    def _init(self):
+        pid = process.recall(self.directory / "init")
+        if pid is None:
+            raise Failed(f"{self.name} is not up")
+        return pid
+
+    def _disk(self, disk):
+        return pathlib.Path(f"/proc/{self._init()}/root/var/containerops/data/{disk}")
+
+    def _image(self, disk):
+        return self.directory / f"{disk}.ext4"
 
     def _plug(self):
         switch.plug(self.name)
@@ -152,6 +269,10 @@ class Host:
         """What an installer would have written, in the host's own layer. Data lies on this machine's disk, not on an overlay."""
         for part in ["upper/etc/containers", "upper/etc/systemd/journald.conf.d", "upper/etc/systemd/system.conf.d", "work", "root", "containers", "data", "journal"]:
             (self.directory / part).mkdir(parents=True, exist_ok=True)
+        for disk, size in self.disks.items():
+            (self.directory / "data/data" / disk).mkdir(parents=True, exist_ok=True)
+            if not self._image(disk).exists():
+                subprocess.run(["mkfs.ext4", "-q", "-m", "0", self._image(disk), size], check=True, stdout=subprocess.DEVNULL)
         etc = self.directory / "upper/etc"
         if (etc / "hostname").exists():
             return
@@ -186,11 +307,22 @@ class Host:
         nspawn = ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", f"--machine={self.name}", f"--hostname={self.name}",
                   f"--directory={here}/root", "--capability=all", "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe",
                   "--tmpfs=/var/tmp", *self._binds(), *self._network()]
+        # In the host's own mount namespace, so that a disk is free again when its host has ended.
+        disks = "".join(f"attach {self._image(disk)} {here}/data/data/{disk}\n" for disk in self.disks)
+        limited = "".join(f"echo $$ >{group}/cgroup.procs\n" for group in self._limits().values())
         return f"""\
 set -e
+attach() {{
+    for _ in $(seq 300); do
+        [ -n "$(losetup --associated "$1")" ] || break
+        sleep 0.1
+    done
+    e2fsck -p "$1" || [ $? = 1 ]
+    mount -o loop,errors=remount-ro "$1" "$2"
+}}
 echo $$ >{self._group}/cgroup.procs
-mount --make-rprivate /
-umount -l /sys/fs/cgroup
+{limited}mount --make-rprivate /
+{disks}umount -l /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t overlay overlay -o lowerdir={tree},upperdir={here}/upper,workdir={here}/work {here}/root
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_SECCOMP=0 SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
@@ -201,9 +333,7 @@ exec {shlex.join(nspawn)}
 
     def command(self, *argv):
         """The words that run a program inside the host, in all of its namespaces and its control group."""
-        pid = process.recall(self.directory / "init")
-        if pid is None:
-            raise Failed(f"{self.name} is not up")
+        pid = self._init()
         payload = self._group / "payload"
         group = (payload if payload.exists() else self._group) / "lab-exec"
         enter = ('mkdir -p "$1" && echo $$ >"$1/cgroup.procs" && pid=$2 && shift 2 && exec nsenter -t "$pid" -m -u -i -n -p -C -- '

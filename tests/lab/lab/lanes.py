@@ -18,15 +18,28 @@ from .platform import Platform, take_down
 
 
 @dataclasses.dataclass
+class Options:
+    """What `run` was told: `is_full` and `keep` as its help has them, and the rest for the campaign."""
+
+    is_full: bool = False
+    keep: bool = False
+    rounds: int | None = None
+    seed: int | None = None
+    restore_every: int = 5
+    faults: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
 class Result:
-    """What came of a scenario. `measured` has a text, a number and its unit each."""
+    """What came of a scenario. `measured` has a text, a number and its unit each; `table` is one of its own, in Markdown."""
 
     name: str
     passed: bool
     measured: list
+    table: str = ""
 
 
-def run(names, labs, is_full, keep):
+def run(names, labs, told):
     """Runs the scenarios and returns their results in that order. What must be alone comes last, when the other labs are down."""
     together = [name for name in names if labs == 1 or name not in scenarios.ALONE]
     alone = [name for name in names if name not in together]
@@ -41,7 +54,7 @@ def run(names, labs, is_full, keep):
                 return
             results.append(lane.run(name))
 
-    lanes = [_Lane(number, labs, is_full, keep) for number in range(min(labs, len(together)) or 1)]
+    lanes = [_Lane(number, labs, told) for number in range(min(labs, len(together)) or 1)]
     threads = [threading.Thread(target=work, args=(lane, together)) for lane in lanes]
     for thread in threads:
         thread.start()
@@ -57,12 +70,12 @@ def run(names, labs, is_full, keep):
 class _Lane:
     """One lab's process."""
 
-    def __init__(self, number, labs, is_full, keep):
+    def __init__(self, number, labs, told):
         self._name = places.NAME if number == 0 else f"{places.NAME}-{number + 1}"
         self._prefix = f"{self._name}: " if labs > 1 else ""
         answers, theirs = os.pipe()
         self._answers = os.fdopen(answers)
-        options = [str(theirs), *(["--full"] if is_full else []), *(["--keep"] if keep else [])]
+        options = [str(theirs), json.dumps(dataclasses.asdict(told))]
         environment = {**os.environ, "COPS_LAB": self._name, "PYTHONPATH": str(places.LAB), "PYTHONDONTWRITEBYTECODE": "1"}
         self._process = subprocess.Popen([sys.executable, "-m", "lab.lanes", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                          text=True, bufsize=1, pass_fds=[theirs], env=environment)
@@ -97,8 +110,8 @@ class _Lane:
 class _Lab:
     """The process's side: a platform that scenarios hand on to each other."""
 
-    def __init__(self, is_full):
-        self._is_full = is_full
+    def __init__(self, told):
+        self._told = told
         self._platform = None
 
     def run(self, name):
@@ -110,7 +123,8 @@ class _Lab:
             wanted = getattr(module, "Platform", Platform)
             if type(self._platform) is not wanted:
                 self._platform = wanted()
-                self._platform.is_full = self._is_full
+                self._platform.options = self._told
+                self._platform.is_full = self._told.is_full
                 self._platform.bring_up()
                 if wanted is Platform and name != "fresh":
                     # `fresh` tells what that takes.
@@ -124,23 +138,24 @@ class _Lab:
             look = places.CACHE / "failed" / f"{places.NAME}-{name}"
             self._platform.explain(look)
             print(f"   units, journals and Patroni's list: {look}", flush=True)
-            result = Result(name, False, self._platform.measured)
+            result = Result(name, False, self._platform.measured, self._platform.table)
             self._platform = None
             return result
         print(f"== {name}: passed in {time.monotonic() - start:.0f} s", flush=True)
-        result = Result(name, True, self._platform.measured)
-        self._platform.measured = []
+        result = Result(name, True, self._platform.measured, self._platform.table)
+        self._platform.measured, self._platform.table = [], ""
         return result
 
 
-def _main(answers, *options):
-    lab = _Lab("--full" in options)
+def _main(answers, options):
+    told = Options(**json.loads(options))
+    lab = _Lab(told)
     try:
         with open(int(answers), "w", encoding="utf-8") as answers:
             for name in sys.stdin:
                 print(json.dumps(dataclasses.asdict(lab.run(name.strip()))), file=answers, flush=True)
     finally:
-        if "--keep" not in options:
+        if not told.keep:
             take_down()
 
 

@@ -27,12 +27,19 @@ exec {exec} "$host" bash -c "$*"
 class Platform:
     """Three hosts and what runs on them. Scenarios get one, fresh or as the scenario before left it: healthy."""
 
+    # The directories of data that are disks of their own, with their sizes.
+    disks = {}
+
     def __init__(self):
         self.directory = places.RUN / "operator"
         self.description = description.base()
         self.passwords = {name: description.password_of(name) for name in self.description["secrets"]}
-        self.hosts = {name: Host(name, images.store()) for name in self.description["hosts"]}
+        self.hosts = {name: Host(name, images.store(), self.disks) for name in self.description["hosts"]}
         self.measured = []
+        # A table of a scenario's own, in Markdown.
+        self.table = ""
+        # What `run` was told.
+        self.options = None
         self.is_full = False
         # When `activate` began on the fresh hosts.
         self.activated = 0.0
@@ -149,7 +156,7 @@ class Platform:
 
     def add_host(self, name):
         """Adds a host to the lab, not to the description."""
-        self.hosts[name] = Host(name, images.store())
+        self.hosts[name] = Host(name, images.store(), self.disks)
         self.hosts[name].boot()
         self.hosts[name].wait()
         self.deliver_secrets(self.hosts[name])
@@ -233,10 +240,10 @@ class Platform:
                                       "-p", port, "-c", statement, check=check, timeout=timeout)
         return answer.stdout.strip()
 
-    def on_member(self, host, statement, check=True):
+    def on_member(self, host, statement, check=True, database="postgres"):
         """What a statement answers on a host's own member of the cluster, as the superuser."""
         return self.hosts[host].output("podman", "exec", f"patroni-{description.CLUSTER}-main", "psql", "-XAt", "-h", "/run/postgresql", "-U", "postgres",
-                                       "-c", statement, check=check, timeout=120)
+                                       "-d", database, "-c", statement, check=check, timeout=120)
 
     def close_segments(self, primary, count):
         """Writes so many segments of WAL."""

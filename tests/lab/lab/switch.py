@@ -30,6 +30,10 @@ def _port(host):
     return f"port-{host}"
 
 
+def _port_table(host):
+    return f"port_{host}"
+
+
 def _ip(*words, check=True):
     return subprocess.run(["ip", *words], check=check, capture_output=True, text=True)
 
@@ -74,6 +78,17 @@ def unplug(host):
 def set_link(host, is_up):
     """Cuts a host's cable, or mends it."""
     _ip("-n", _NAMESPACE, "link", "set", _port(host), "up" if is_up else "down")
+
+
+def set_deaf(host, to_host, from_host):
+    """Drops the frames that go to a host, those that come from it, both, or none; its cable stays up."""
+    rules = f"add table netdev {_port_table(host)}\ndelete table netdev {_port_table(host)}\n"
+    for hook, is_dropped in [("egress", to_host), ("ingress", from_host)]:
+        if is_dropped:
+            rules += f'table netdev {_port_table(host)} {{ chain {hook} {{ type filter hook {hook} device "{_port(host)}" priority 0; policy drop; }}; }}\n'
+    done = subprocess.run(["ip", "netns", "exec", _NAMESPACE, "nft", "-f", "-"], input=rules, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"nft: {done.stderr}")
 
 
 def run(argv, **options):
