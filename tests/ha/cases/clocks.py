@@ -27,7 +27,8 @@ def run(case):
         clients = Clients(cluster)
         clients.through(*cluster.members)
         time.sleep(1)
-        lawful.host_lost(cluster, clients)
+        # How long it takes is the matter of `lawful`.
+        lawful.host_lost(cluster, clients, after_ttl=cluster.ttl)
         lawful.planned(cluster, clients, "switchover", "--leader")
         settle(cluster, clients)
     finally:

@@ -124,6 +124,8 @@ def serve_checks(address, primary):
             pass
 
     server = http.server.ThreadingHTTPServer((address, 8008), Check)
+    # The proxy gives up a check that is late.
+    server.handle_error = lambda *_: None
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
@@ -153,4 +155,4 @@ def wait_for_primary(case, proxy_host, address):
         states = {tuple(line.split(",")[:2]): line.split(",")[17] for line in lines if line.startswith("primary,db")}
         return sorted(states.values()) == ["DOWN", "DOWN", "UP"]
 
-    case.wait_until(f"the proxy sees {address} as the primary", is_seen, 20)
+    case.wait_until(f"the proxy sees {address} as the primary", is_seen, 60)

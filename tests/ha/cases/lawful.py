@@ -30,7 +30,7 @@ def run(case, environments=None):
         cluster.close()
 
 
-def host_lost(cluster, clients):
+def host_lost(cluster, clients, after_ttl=AFTER_TTL):
     """Every process of the primary's host is killed, and starts again once its successor is there."""
     case, old = cluster.case, cluster.wait_healthy()
     cluster.etcd.move_leader(cluster.members[-1].name)
@@ -39,7 +39,7 @@ def host_lost(cluster, clients):
     old.cut_power()
     gap = first_row_after(cluster, clients, old, moment, cluster.ttl + 30)
     case.measure("lost host, gap in writes", gap, "s")
-    case.expect(gap <= cluster.ttl + AFTER_TTL, f"no row was acknowledged for {gap:.1f} s: more than ttl + {AFTER_TTL} s")
+    case.expect(gap <= cluster.ttl + after_ttl, f"no row was acknowledged for {gap:.1f} s: more than ttl + {after_ttl} s")
     mended = time.monotonic()
     old.power_on()
     cluster.wait_healthy(120)
