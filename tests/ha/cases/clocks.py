@@ -29,7 +29,7 @@ def run(case):
         time.sleep(1)
         # How long it takes is the matter of `lawful`.
         lawful.host_lost(cluster, clients, after_ttl=cluster.ttl)
-        lawful.planned(cluster, clients, "switchover", "--leader")
+        lawful.planned(cluster, clients, "switchover", "--leader", within=cluster.ttl)
         settle(cluster, clients)
     finally:
         cluster.close()

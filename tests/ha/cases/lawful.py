@@ -13,8 +13,8 @@ PLANNED = 10
 ROUNDS = 2
 
 
-def run(case, environments=None):
-    cluster = Cluster(case, FIXED, environments=environments)
+def run(case):
+    cluster = Cluster(case, FIXED)
     try:
         cluster.start()
         clients = Clients(cluster)
@@ -46,7 +46,7 @@ def host_lost(cluster, clients, after_ttl=AFTER_TTL):
     case.measure("lost host, whole again after its start", time.monotonic() - mended, "s")
 
 
-def planned(cluster, clients, verb, *leader):
+def planned(cluster, clients, verb, *leader, within=PLANNED):
     """An operator has another member lead."""
     case, old = cluster.case, cluster.wait_healthy()
     candidate = cluster.synchronous()
@@ -55,7 +55,7 @@ def planned(cluster, clients, verb, *leader):
     said = old.patronictl(verb, *(word for option in leader for word in (option, old.name)), "--candidate", candidate, "--force", check=False)
     gap = first_row_after(cluster, clients, old, moment, 40, said)
     case.measure(f"{verb}, gap in writes", gap, "s")
-    case.expect(gap <= PLANNED, f"no row was acknowledged for {gap:.1f} s: more than {PLANNED} s")
+    case.expect(gap <= within, f"no row was acknowledged for {gap:.1f} s: more than {within} s")
     primary = cluster.wait_healthy()
     case.expect(primary.name == candidate, f"{primary.name} leads after a {verb} to {candidate}: {said}")
 
