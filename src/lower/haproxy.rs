@@ -132,6 +132,19 @@ mod tests {
     }
 
     #[test]
+    fn a_session_that_may_be_shut_down_never_waits_for_a_retry() {
+        let config = config(&plan());
+        assert!(listener(&config, "primary").contains("\n    retries 0\n"));
+        for name in ["replicas", "read-only"] {
+            let listener = listener(&config, name);
+            assert!(!listener.contains("retries"), "{listener}");
+            assert!(listener.contains("option redispatch"), "{listener}");
+        }
+        let (_, defaults) = config.split_once("\ndefaults\n").unwrap();
+        assert!(defaults.split("\n\n").next().unwrap().contains("\n    retries 2\n"));
+    }
+
+    #[test]
     fn a_backup_replica_is_one_on_both_reading_listeners() {
         let config = config(&plan());
         let backup = "    server db3 10.2.57.23:5432 tcp-ut 8s backup";
