@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::format::yaml::to_yaml;
-use crate::plan::{Bootstrap, PatroniPlan, Placed};
+use crate::plan::{Bootstrap, PatroniPlan, Placed, Timing};
 
 use super::super::images;
 use super::{CONFIG, HOME, SOCKETS, dynamic, hba};
@@ -29,6 +29,7 @@ struct PatroniYml<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     bootstrap: Option<BootstrapSection>,
     postgresql: Postgresql,
+    watchdog: Watchdog,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<&'static str, bool>,
 }
@@ -88,6 +89,12 @@ struct Postgresql {
     pg_hba: Vec<String>,
 }
 
+#[derive(Serialize)]
+struct Watchdog {
+    mode: &'static str,
+    safety_margin: u32,
+}
+
 /// The password is in the environment.
 #[derive(Serialize)]
 struct Username {
@@ -105,9 +112,8 @@ pub(super) fn patroni_yml(plan: &PatroniPlan) -> String {
         proxies: _,
         barman_proxies: _,
         archive_timeout,
-        ttl: _,
-        loop_wait: _,
-        retry_timeout: _,
+        timing,
+        watchdog: _,
         synchronous: _,
         data_checksums: _,
         parameters,
@@ -149,6 +155,7 @@ pub(super) fn patroni_yml(plan: &PatroniPlan) -> String {
             parameters: local_parameters(*archive_timeout, parameters),
             pg_hba: hba::lines(plan),
         },
+        watchdog: watchdog(*timing),
         tags: tags(*is_read_replica),
     };
     format!(
@@ -258,6 +265,19 @@ fn local_parameters(
         .map(|(name, value)| (name.to_owned(), value))
         .chain(of_user)
         .collect()
+}
+
+/// How long before the end of its lock a primary is reset that does not stop by itself.
+///
+/// Patroni counts from the answer to a renewal, which may come `retry_timeout` after etcd has counted it: with less, the successor could be there first.
+///
+/// The mode is never `required` here: a member reads this file again at any `activate`, and one that still runs in its old container, without a
+/// watchdog, would give up its primary at once. What starts Patroni in the new container requires a device by itself.
+fn watchdog(timing: Timing) -> Watchdog {
+    Watchdog {
+        mode: "automatic",
+        safety_margin: timing.retry_timeout,
+    }
 }
 
 /// A read replica never becomes the primary, and no commit waits for it.
