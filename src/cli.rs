@@ -8,6 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command;
+use crate::edition::Edition;
 use crate::report::Code;
 
 const EXAMPLES: &str = "\
@@ -71,7 +72,11 @@ enum Command {
     Render(Render),
     /// Find every mistake in a description, and write nothing.
     Check(Input),
-    /// Write the lock file: the addresses and ports that endpoints keep.
+    /// Write the lock file: the addresses and ports that endpoints keep, and the platform's edition.
+    #[command(after_help = "Examples:\n  \
+        cops-gen lock                          after a change of cluster.json\n  \
+        cops-gen lock --edition 2 --locked     say what the move to edition 2 changes; write nothing\n  \
+        cops-gen lock --edition 2              move there")]
     Lock(Lock),
     /// Compare a rendered tree with its manifests.
     Verify(Verify),
@@ -128,6 +133,18 @@ pub struct Lock {
     /// Free what endpoints that are gone still keep.
     #[arg(long)]
     pub(crate) prune: bool,
+    /// Move the platform to this edition of the defaults, and say what that changes (docs/editions.md).
+    #[arg(long, value_name = "N", value_parser = edition)]
+    pub(crate) edition: Option<Edition>,
+}
+
+/// Reads the number of an edition.
+fn edition(text: &str) -> Result<Edition, String> {
+    let number = text.parse().ok();
+    number.and_then(Edition::of).ok_or_else(|| {
+        let known = Edition::ALL.map(|it| it.number().to_string());
+        format!("the editions are {}", known.join(", "))
+    })
 }
 
 /// `verify`'s arguments.

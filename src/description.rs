@@ -24,7 +24,7 @@ pub use network::Network;
 pub use overrides::{OverrideValue, Overrides};
 pub use patroni::{
     Database, ParameterValue, PatroniCluster, PostgresConfig, RestoreFromBackup, Role,
-    SynchronousMode,
+    SynchronousMode, TimingName, Watchdog,
 };
 pub use placement::Placement;
 pub use pod::{

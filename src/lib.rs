@@ -14,6 +14,7 @@ mod command;
 pub mod compare;
 pub mod decode;
 pub mod description;
+pub mod edition;
 pub mod failure;
 pub mod format;
 pub mod lock;

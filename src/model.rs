@@ -1,6 +1,7 @@
 //! What the description means: every name resolved, every value checked, every address known.
 
 mod barman;
+mod patroni;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use ipnet::Ipv4Net;
 
 pub use barman::{BarmanServer, BarmanSource, Compression, Drill, Export, ExportTarget};
+pub use patroni::{Size, Timing, Watchdog};
 
 /// The whole platform.
 #[derive(Debug, Default)]
@@ -246,14 +248,14 @@ pub struct PatroniCluster {
     pub barman_proxies: Vec<EndpointId>,
     /// Seconds after which a WAL segment is closed, where the cluster is backed up.
     pub archive_timeout: Option<u32>,
-    /// Seconds that a leader's lock lives.
-    pub ttl: u32,
-    /// Seconds between two rounds.
-    pub loop_wait: u32,
-    /// Seconds that etcd and PostgreSQL are retried.
-    pub retry_timeout: u32,
+    /// Seconds of Patroni's loop.
+    pub timing: Timing,
+    /// What resets a primary that does not stop by itself.
+    pub watchdog: Watchdog,
     /// How commits wait for other members.
     pub synchronous: Synchronous,
+    /// The WAL that a replica may be behind and still be read through the proxies; none for any.
+    pub replica_max_lag: Option<Size>,
     /// Whether a new cluster has data checksums.
     pub data_checksums: bool,
     /// The user's parameters, sorted by name.

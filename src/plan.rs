@@ -19,7 +19,7 @@ pub use runbook::{ArchivePlan, PlacePlan, Runbook, RunbookPlan};
 pub use crate::model::{
     Arch, Compression, Container, ContainerSecret, Drill, EgressRule, ExportTarget, FirewallRule,
     Network, Override, Peer, PodmanVersion, Ports, Proto, PublishedPort, SecretSource,
-    SecretTarget, Synchronous, Volume, VolumeSource,
+    SecretTarget, Size, Synchronous, Timing, Volume, VolumeSource, Watchdog,
 };
 
 /// The plans of all hosts. Each is built when it is asked for, so that many hosts need little
@@ -215,12 +215,10 @@ pub struct PatroniPlan<'m> {
     pub barman_proxies: Vec<Placed<'m>>,
     /// Seconds after which a WAL segment is closed, where the cluster is backed up.
     pub archive_timeout: Option<u32>,
-    /// Seconds that a leader's lock lives.
-    pub ttl: u32,
-    /// Seconds between two rounds.
-    pub loop_wait: u32,
-    /// Seconds that etcd and PostgreSQL are retried.
-    pub retry_timeout: u32,
+    /// Seconds of Patroni's loop.
+    pub timing: Timing,
+    /// What resets a primary that does not stop by itself.
+    pub watchdog: Watchdog,
     /// How commits wait for other members.
     pub synchronous: Synchronous,
     /// Whether a new cluster has data checksums.
@@ -269,6 +267,8 @@ pub struct ProxyPlan<'m> {
     pub cluster: &'m str,
     /// The members, sorted by host, and whether each is a backup replica.
     pub servers: Vec<(Placed<'m>, bool)>,
+    /// The WAL that a replica may be behind and still be read; none for any.
+    pub replica_max_lag: Option<Size>,
     /// Seconds that a reload leaves open sessions alone.
     pub drain_timeout: u32,
     /// Image, where the description names one.

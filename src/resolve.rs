@@ -5,6 +5,7 @@
 
 mod allocate;
 mod barman;
+mod choices;
 mod container;
 mod endpoint;
 mod etcd;
@@ -28,6 +29,7 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use crate::description::Description;
+use crate::edition::Choices;
 use crate::lock::Lock;
 use crate::model::{
     EndpointId, EtcdId, FirewallRule, HostId, Model, NetworkId, PatroniId, SecretId,
@@ -90,6 +92,8 @@ struct Resolver<'d> {
     names: Names<'d>,
     report: Report,
     model: Model,
+    /// What the platform's edition chooses.
+    choices: Choices,
     network_ids: BTreeMap<&'d str, NetworkId>,
     host_ids: BTreeMap<&'d str, HostId>,
     secret_ids: BTreeMap<&'d str, SecretId>,
@@ -123,6 +127,7 @@ impl<'d> Resolver<'d> {
             names: Names::new(input),
             report: Report::default(),
             model: Model::default(),
+            choices: input.lock.edition().choices(),
             network_ids: BTreeMap::new(),
             host_ids: BTreeMap::new(),
             secret_ids: BTreeMap::new(),

@@ -3,7 +3,11 @@
 use std::fs;
 
 use crate::cli::{Init, Outcome};
+use crate::decode::decode;
+use crate::edition::Edition;
 use crate::failure::{Failure, Obstacle};
+use crate::lock::Lock;
+use crate::source::Source;
 use crate::{schema, write};
 
 const CLUSTER: &str = include_str!("../../tests/example/cluster.json");
@@ -13,7 +17,7 @@ pub(crate) fn run(arguments: &Init) -> Outcome {
     let dir = &arguments.dir;
     let files = [
         ("cluster.json", CLUSTER.to_owned()),
-        ("cluster.lock.json", LOCK.to_owned()),
+        ("cluster.lock.json", lock()),
         ("cluster.schema.json", schema::text()),
     ];
     let standing: Vec<Failure> = files
@@ -39,4 +43,11 @@ pub(crate) fn run(arguments: &Init) -> Outcome {
     }
     super::say("now put your own hosts in, and run `cops-gen render` there");
     Outcome::Yes
+}
+
+/// The example's lock, as a new one: nothing runs yet that an edition could change.
+fn lock() -> String {
+    let source = Source::new("cluster.lock.json", LOCK.as_bytes().to_vec());
+    let lock: Lock = decode(&source).value.unwrap_or_default();
+    lock.in_edition(Edition::NEWEST).to_text()
 }

@@ -1,5 +1,6 @@
 //! Reads the description and its lock file, and resolves them.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::{Format, Input, Options, Outcome, Terminal};
 use crate::decode::{Decoded, decode};
 use crate::description::Description;
+use crate::edition::{self, Edition, Made};
 use crate::failure::Failure;
 use crate::lock::Lock;
 use crate::model::Model;
@@ -24,6 +26,8 @@ pub(crate) struct Loaded {
     pub(crate) lock: LockFile,
     /// The lock as it was on disk.
     pub(crate) old_lock: Option<Lock>,
+    /// What the lock's own edition makes of the description, where another was asked for.
+    pub(crate) old_choices: Vec<Made>,
     /// The description's text.
     pub(crate) source: Source,
     /// What is wrong and what is worth a warning.
@@ -41,31 +45,61 @@ pub(crate) struct LockFile {
 
 /// Reads and resolves. Errors are in the report; what can't be read is a failure.
 pub(crate) fn load(input: &Input, options: Options, terminal: Terminal) -> Result<Loaded, Outcome> {
+    load_in(input, options, terminal, None)
+}
+
+/// As [`load`], in another edition than the lock's.
+pub(crate) fn load_in(
+    input: &Input,
+    options: Options,
+    terminal: Terminal,
+    edition: Option<Edition>,
+) -> Result<Loaded, Outcome> {
     let source = read_source(&input.cluster).map_err(|failure| super::fail(&[failure]))?;
     let lock_path = lock_path(input)?;
     let old_lock = read_lock(&lock_path, options, terminal)?;
     let decoded: Decoded<Description> = decode(&source);
     let mut report = decoded.report.clone();
-    let empty = Lock::default();
+    let lock = match (&old_lock, edition) {
+        (Some(lock), None) => Cow::Borrowed(lock),
+        (Some(lock), Some(edition)) => Cow::Owned(lock.clone().in_edition(edition)),
+        (None, edition) => {
+            Cow::Owned(Lock::default().in_edition(edition.unwrap_or(Edition::NEWEST)))
+        }
+    };
     let mut new_lock = None;
     let mut model = None;
+    let mut old_choices = Vec::new();
     if let Some(description) = &decoded.value {
         check_version(&mut report, description.version);
-        let resolved = resolve::resolve(resolve::Input {
-            description,
-            source: &source,
-            failed: &decoded.failed,
-            lock: old_lock.as_ref().unwrap_or(&empty),
-        });
+        let resolve = |lock: &Lock| {
+            resolve::resolve(resolve::Input {
+                description,
+                source: &source,
+                failed: &decoded.failed,
+                lock,
+            })
+        };
+        let resolved = resolve(&lock);
+        if let (Some(lock), Some(_)) = (&old_lock, edition) {
+            old_choices = resolve(lock)
+                .model
+                .as_ref()
+                .map_or_else(Vec::new, edition::made);
+        }
         report.extend(decoded.settle(resolved.report));
         new_lock = resolved.lock;
         model = resolved.model;
     }
+    let is_stale = new_lock.is_some() || old_lock.is_none();
     // A lock file is written even if it has nothing to keep.
-    let new_lock = new_lock.or_else(|| old_lock.is_none().then_some(empty));
+    let new_lock = new_lock.or_else(|| {
+        let stands = old_lock.as_ref() == Some(&*lock);
+        (!stands).then(|| lock.into_owned())
+    });
     if let Some(lock) = new_lock
         .as_ref()
-        .filter(|_| input.locked && !report.has_errors())
+        .filter(|_| input.locked && is_stale && !report.has_errors())
     {
         check_locked(&mut report, (&lock_path, old_lock.as_ref()), lock);
     }
@@ -80,6 +114,7 @@ pub(crate) fn load(input: &Input, options: Options, terminal: Terminal) -> Resul
             new: new_lock,
         },
         old_lock,
+        old_choices,
         source,
         report,
     })
@@ -121,6 +156,7 @@ fn read_lock(path: &Path, options: Options, terminal: Terminal) -> Result<Option
     let mut report = decoded.report;
     if let Some(lock) = &decoded.value {
         check_version(&mut report, lock.version);
+        check_edition(&mut report, lock.edition);
     }
     if report.has_errors() {
         tell(&report, &source, options, terminal);
@@ -135,6 +171,31 @@ fn check_version(report: &mut Report, version: u32) {
         let at = At::ROOT.key("version");
         report.push(Diagnostic::new(Code::UnsupportedVersion, at, message).allowed_text("1"));
     }
+}
+
+/// An edition of a later program chooses what this one does not know: rendered by others, a running platform would change.
+fn check_edition(report: &mut Report, number: u32) {
+    if Edition::of(number).is_some() {
+        return;
+    }
+    let (message, help) = if number > Edition::NEWEST.number() {
+        (
+            format!("the lock file is of edition {number}, which is newer than this cops-gen"),
+            "use the cops-gen that the platform was moved with, or a newer one",
+        )
+    } else {
+        (
+            format!("there is no edition {number}"),
+            "write the number back that your version control has, or take the line out for edition 1",
+        )
+    };
+    let at = At::ROOT.key("edition");
+    let known = Edition::ALL.map(|it| it.number().to_string());
+    report.push(
+        Diagnostic::new(Code::UnknownEdition, at, message)
+            .allowed(known)
+            .help(help),
+    );
 }
 
 fn check_locked(report: &mut Report, (path, old): (&Path, Option<&Lock>), lock: &Lock) {

@@ -1,15 +1,16 @@
-//! `lock`: writes the lock file, and frees what gone endpoints keep.
+//! `lock`: writes the lock file, frees what gone endpoints keep, and moves the platform to another edition.
 
 use std::collections::BTreeSet;
 
-use super::load::{load, tell};
+use super::load::{load_in, tell};
 use crate::cli::{self, Options, Outcome, Terminal};
+use crate::edition;
 use crate::lock::Lock;
 use crate::model::Model;
 use crate::write;
 
 pub(crate) fn run(arguments: &cli::Lock, options: Options, terminal: Terminal) -> Outcome {
-    let loaded = match load(&arguments.input, options, terminal) {
+    let loaded = match load_in(&arguments.input, options, terminal, arguments.edition) {
         Ok(loaded) => loaded,
         Err(outcome) => return outcome,
     };
@@ -17,13 +18,23 @@ pub(crate) fn run(arguments: &cli::Lock, options: Options, terminal: Terminal) -
     let Some(model) = &loaded.model else {
         return Outcome::No;
     };
-    let old = loaded.old_lock.unwrap_or_default();
-    let mut lock = loaded.lock.new.unwrap_or_else(|| old.clone());
+    let new = loaded.lock.new.or_else(|| loaded.old_lock.clone());
+    let mut lock = new.unwrap_or_default();
+    // A lock that was not there has not moved.
+    let old = loaded
+        .old_lock
+        .unwrap_or_else(|| Lock::default().in_edition(lock.edition()));
     if arguments.prune {
         prune(&mut lock, model);
     }
-    let changes = old.changes(&lock);
+    let mut changes = old.changes(&lock);
+    let choices = if loaded.old_choices.is_empty() {
+        Vec::new()
+    } else {
+        edition::differences(&loaded.old_choices, &edition::made(model))
+    };
     if arguments.input.locked && !changes.is_empty() {
+        changes.extend(choices);
         super::print_lines(&changes);
         super::say("the lock file would change; nothing was written");
         return Outcome::No;
@@ -39,8 +50,14 @@ pub(crate) fn run(arguments: &cli::Lock, options: Options, terminal: Terminal) -
                 .iter()
                 .filter(|line| line.starts_with("remove"))
                 .count();
+            choices.iter().for_each(|line| super::say(line));
+            let moved = if old.edition == lock.edition {
+                String::new()
+            } else {
+                format!(", edition {} -> {}", old.edition, lock.edition)
+            };
             super::say(&if is_written {
-                format!("{path}: {added} added, {removed} removed")
+                format!("{path}: {added} added, {removed} removed{moved}")
             } else {
                 format!("{path}: nothing to change")
             });

@@ -23,6 +23,7 @@ pub(crate) fn run(arguments: &Render, options: Options, terminal: Terminal) -> O
         model,
         lock,
         old_lock: _,
+        old_choices: _,
         source,
         report,
     } = match loaded {

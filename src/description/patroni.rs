@@ -50,21 +50,32 @@ pub struct PatroniCluster {
     /// Databases, by name, made on the leader.
     #[serde(default)]
     pub databases: UniqueMap<Database>,
-    /// Synchronous replication. Default `on` from two members, else `off`.
+    /// Synchronous replication. Default: `on` from two members, else `off`; from edition 2 on `quorum` from three members.
     #[serde(default)]
     pub synchronous_mode: Option<SynchronousMode>,
     /// PostgreSQL's own settings.
     #[serde(default)]
     pub postgres_config: PostgresConfig,
-    /// Seconds that a leader's lock lives. Default 20.
-    #[serde(default = "ttl")]
-    pub ttl: u32,
-    /// Seconds between two rounds of Patroni's loop. Default 5.
-    #[serde(default = "loop_wait")]
-    pub loop_wait: u32,
-    /// Seconds that Patroni retries etcd and PostgreSQL. Default 5.
-    #[serde(default = "retry_timeout")]
-    pub retry_timeout: u32,
+    /// How quickly a lost primary is replaced, as a named set of the three numbers below. Default: in edition 1 `ttl` 20, `loop_wait` 5 and
+    /// `retry_timeout` 5, which have no name; from edition 2 on `steady`.
+    #[serde(default)]
+    pub timing: Option<TimingName>,
+    /// Seconds that a leader's lock lives, 8 or more. Default: what `timing` says.
+    #[serde(default)]
+    pub ttl: Option<u32>,
+    /// Seconds between two rounds of Patroni's loop. Default: what `timing` says.
+    #[serde(default)]
+    pub loop_wait: Option<u32>,
+    /// Seconds that Patroni retries etcd and PostgreSQL, 3 or more. Default: what `timing` says.
+    #[serde(default)]
+    pub retry_timeout: Option<u32>,
+    /// What resets a primary that has lost its lock and does not stop by itself. Default `container`.
+    #[serde(default)]
+    pub watchdog: Watchdog,
+    /// WAL that a replica may be behind and still be read through the proxies: a whole number with `kB`, `MB` or `GB`, or `off`. A replica that no
+    /// longer streams serves until the primary has written so much more. Default: `off` in edition 1, `64MB` from edition 2 on.
+    #[serde(default)]
+    pub replica_max_lag: Option<String>,
     /// Physical backup, on one host, that a new cluster starts from.
     #[serde(default)]
     pub restore_from_backup: Option<RestoreFromBackup>,
@@ -109,6 +120,29 @@ pub enum SynchronousMode {
     On,
     /// Commits wait for a quorum of the standbys that may be synchronous.
     Quorum,
+}
+
+/// A named set of Patroni's three numbers. Each can be written beside it, and then counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TimingName {
+    /// `ttl` 10, `loop_wait` 4, `retry_timeout` 3: the shortest gap when a primary is lost, and less patience with a slow etcd or a host that
+    /// stands still.
+    Fast,
+    /// `ttl` 20, `loop_wait` 10, `retry_timeout` 5: a stall of etcd or of the host may take 10 s.
+    Steady,
+}
+
+/// What resets a primary that has lost its lock and does not stop by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Watchdog {
+    /// Process 1 of the member's container, which ends everything in it. Needs nothing of the host.
+    #[default]
+    Container,
+    /// The host's own `/dev/watchdog`, which resets the whole host. Its driver is loaded, nothing else holds it, and one cluster a host can have it;
+    /// a member that cannot open it never becomes the primary. No real device was ever tried.
+    Device,
 }
 
 /// PostgreSQL's own settings.
@@ -157,18 +191,6 @@ pub enum ParameterValue {
     Number(serde_json::Number),
     /// A string, with its unit where it has one.
     Text(String),
-}
-
-fn ttl() -> u32 {
-    20
-}
-
-fn loop_wait() -> u32 {
-    5
-}
-
-fn retry_timeout() -> u32 {
-    5
 }
 
 fn postgres_version() -> u16 {

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::format::template::{Line, Template, render};
-use crate::plan::{HostPlan, Placed, PodPlan, ProxyPlan};
+use crate::plan::{HostPlan, Placed, PodPlan, ProxyPlan, Size};
 
 use super::images;
 use super::part::{
@@ -62,6 +62,8 @@ struct Config {
     global_maxconn: u32,
     maxconn: u32,
     stats_maxconn: u32,
+    /// The query of the checks that ask for a replica.
+    replica_query: Line,
     servers: Vec<Server>,
 }
 
@@ -77,6 +79,7 @@ fn config(plan: &ProxyPlan) -> String {
     let ProxyPlan {
         cluster,
         servers,
+        replica_max_lag,
         drain_timeout,
         image: _,
     } = plan;
@@ -86,9 +89,17 @@ fn config(plan: &ProxyPlan) -> String {
         global_maxconn: 3 * MAXCONN + 2 * STATS_MAXCONN,
         maxconn: MAXCONN,
         stats_maxconn: STATS_MAXCONN,
+        replica_query: Line::of(replica_query(*replica_max_lag)),
         servers: servers.iter().map(server).collect(),
     };
     render(Template::Haproxy, &config)
+}
+
+/// Patroni 4.0 compares what a replica has replayed with the position that the primary last wrote to etcd, and does not look whether it streams: one
+/// that has stopped streaming is found when the primary has written so much more. While there is no primary the position stands still, so that replicas
+/// go on serving. A primary answers `/read-only` whatever the limit is.
+fn replica_query(max_lag: Option<Size>) -> String {
+    max_lag.map_or_else(String::new, |size| format!("?lag={size}"))
 }
 
 fn server((placed, is_backup): &(Placed, bool)) -> Server {
@@ -114,6 +125,7 @@ mod tests {
         ProxyPlan {
             cluster: "app",
             servers: vec![(placed("db1", 21), false), (placed("db3", 23), true)],
+            replica_max_lag: None,
             drain_timeout: 43200,
             image: None,
         }
@@ -157,6 +169,22 @@ mod tests {
                 "{listener}"
             );
             assert!(listener.contains("option allbackups"), "{listener}");
+        }
+    }
+
+    #[test]
+    fn a_limit_of_lag_is_asked_of_replicas_and_never_of_the_primary() {
+        let mut plan = plan();
+        assert!(!config(&plan).contains("lag"), "{}", config(&plan));
+        plan.replica_max_lag = Some(Size::mebibytes(16));
+        let config = config(&plan);
+        for (name, uri) in [
+            ("primary", "uri /primary\n"),
+            ("replicas", "uri /replica?lag=16MB\n"),
+            ("read-only", "uri /read-only?lag=16MB\n"),
+        ] {
+            let listener = listener(&config, name);
+            assert!(listener.contains(uri), "{listener}");
         }
     }
 

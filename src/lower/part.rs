@@ -108,6 +108,8 @@ pub(super) struct ContainerPart {
     pub(super) requires: Vec<String>,
     /// Seconds before it is started again.
     pub(super) restart_delay_secs: u32,
+    /// Commands that the host runs before each start.
+    pub(super) before_start: Vec<Vec<String>>,
 }
 
 impl ContainerPart {
@@ -140,6 +142,7 @@ impl ContainerPart {
             after: Vec::new(),
             requires: Vec::new(),
             restart_delay_secs: 2,
+            before_start: Vec::new(),
         }
     }
 }

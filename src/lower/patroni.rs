@@ -11,7 +11,7 @@ mod reconcile;
 mod tests;
 
 use crate::bundle::{ClusterKind, File, Member, OnChange};
-use crate::plan::{Bootstrap, HostPlan, PatroniPlan, PodPlan, SecretTarget};
+use crate::plan::{Bootstrap, HostPlan, PatroniPlan, PodPlan, SecretTarget, Watchdog};
 
 pub(super) use hba::NEVER_PROXIED;
 
@@ -30,6 +30,9 @@ const RESTORED: &str = "/restored";
 /// The program that starts Patroni. A changed one reaches a member by its restart.
 const START: &str = "/usr/local/lib/containerops";
 pub(super) const SOCKETS: &str = "/run/postgresql";
+const WATCHDOG_DEVICE: &str = "/dev/watchdog";
+/// Tells what starts Patroni that the host's watchdog is required.
+const WATCHDOG_VARIABLE: &str = "CONTAINEROPS_WATCHDOG";
 const PASSWORDS: &str = "/run/secrets/passwords";
 /// PostgreSQL's shared memory of parallel queries lies in `/dev/shm`. A limit; nothing is set aside.
 pub(super) const SHM_SIZE_MIB: u32 = 1024;
@@ -59,6 +62,9 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
         "PATRONICTL_CONFIG_FILE".to_owned(),
         format!("{CONFIG}/patroni.yml"),
     )];
+    if plan.watchdog == Watchdog::Device {
+        pass_device(&mut container);
+    }
     container.secrets = secrets(plan);
     container.volumes = volumes(&data, plan.bootstrap);
     container.config = vec![
@@ -89,6 +95,22 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
         builds: provided.builds,
         timers: Vec::new(),
     }
+}
+
+/// Gives the container the host's watchdog, and Patroni the right to open it: the node in the container has owner and mode of the host's, which udev
+/// makes root's alone. They are set at each start, since udev makes the node anew whenever the driver is loaded.
+fn pass_device(container: &mut ContainerPart) {
+    container
+        .environment
+        .push((WATCHDOG_VARIABLE.to_owned(), "device".to_owned()));
+    container.devices = vec![WATCHDOG_DEVICE.to_owned()];
+    let group = POSTGRES_UID.to_string();
+    container.before_start = [
+        ["chgrp", group.as_str(), WATCHDOG_DEVICE],
+        ["chmod", "0660", WATCHDOG_DEVICE],
+    ]
+    .map(|command| command.map(str::to_owned).to_vec())
+    .to_vec();
 }
 
 fn config_files(plan: &PatroniPlan, path: &str, cluster_path: &str) -> Vec<(String, File)> {

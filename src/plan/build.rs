@@ -254,6 +254,7 @@ fn service<'m>(
             Service::Proxy(ProxyPlan {
                 cluster: &cluster.name,
                 servers: members.map(server).collect(),
+                replica_max_lag: cluster.replica_max_lag,
                 drain_timeout: cluster.proxy_drain_timeout,
                 image: cluster.proxy_image.as_deref(),
             })
@@ -285,9 +286,8 @@ fn patroni<'m>(
         proxies: placed_all(model, cluster.proxies.iter().copied()),
         barman_proxies: placed_all(model, cluster.barman_proxies.iter().copied()),
         archive_timeout: cluster.archive_timeout,
-        ttl: cluster.ttl,
-        loop_wait: cluster.loop_wait,
-        retry_timeout: cluster.retry_timeout,
+        timing: cluster.timing,
+        watchdog: cluster.watchdog,
         synchronous: cluster.synchronous,
         data_checksums: cluster.data_checksums,
         parameters: &cluster.parameters,

@@ -93,6 +93,8 @@ codes! {
     Error BadRestoreHost "bad-restore-host";
     /// A text is no schedule of cron.
     Error BadSchedule "bad-schedule";
+    /// A text is no size.
+    Error BadSize "bad-size";
     /// A text is no signal.
     Error BadSignal "bad-signal";
     /// A text or a number is nothing that a recovery can stop at.
@@ -205,6 +207,8 @@ codes! {
     Error UnitCollision "unit-collision";
     /// No container of the pod has this name.
     Error UnknownContainer "unknown-container";
+    /// A lock is of an edition that this program does not know.
+    Error UnknownEdition "unknown-edition";
     /// No etcd cluster has this name.
     Error UnknownEtcdCluster "unknown-etcd-cluster";
     /// An object has a field that nobody reads.
@@ -235,6 +239,8 @@ codes! {
     Error VariableTwice "variable-twice";
     /// A volume has two owners or modes.
     Error VolumeOwners "volume-owners";
+    /// Two clusters on one host want its watchdog.
+    Error WatchdogShared "watchdog-shared";
     /// A value has another type than its field wants.
     Error WrongType "wrong-type";
     /// A cluster and its backups are on one host.

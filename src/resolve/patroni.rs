@@ -57,10 +57,10 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
             proxies,
             barman_proxies: Vec::new(),
             archive_timeout: None,
-            ttl: cluster.ttl,
-            loop_wait: cluster.loop_wait,
-            retry_timeout: cluster.retry_timeout,
-            synchronous: super::postgres::synchronous(cluster),
+            timing: super::choices::timing(cluster, resolver.choices),
+            watchdog: super::choices::watchdog(cluster),
+            synchronous: super::choices::synchronous(cluster, resolver.choices),
+            replica_max_lag: super::choices::replica_max_lag(cluster, resolver.choices),
             data_checksums: cluster.postgres_config.data_checksums,
             parameters: super::postgres::parameters(cluster),
             pg_hba: cluster.postgres_config.pg_hba.to_vec(),
@@ -77,6 +77,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
             proxy_drain_timeout: cluster.proxy_drain_timeout,
         });
     }
+    super::choices::check_watchdogs(resolver);
 }
 
 #[derive(Clone, Copy)]

@@ -1,8 +1,8 @@
-//! What a Patroni cluster says about `PostgreSQL` and about Patroni's own timing.
+//! What a Patroni cluster says about `PostgreSQL`.
 
 use super::{Resolver, shown};
-use crate::description::{self, ParameterValue, SynchronousMode};
-use crate::model::{SecretId, Synchronous};
+use crate::description::{self, ParameterValue};
+use crate::model::SecretId;
 use crate::name;
 use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
@@ -58,8 +58,7 @@ pub(super) fn check(
     at: At<'_>,
     cluster: &description::PatroniCluster,
 ) {
-    check_timing(resolver, at, cluster);
-    check_synchronous(resolver, at, cluster);
+    super::choices::check(resolver, at, cluster);
     check_version(resolver, at, cluster);
     check_config(
         resolver,
@@ -89,66 +88,6 @@ pub(super) fn check(
             .report
             .push(diagnostic.allowed_text("1 to 604800 seconds"));
     }
-}
-
-fn check_timing(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &description::PatroniCluster) {
-    let written = [
-        ("ttl", cluster.ttl, 20),
-        ("loop_wait", cluster.loop_wait, 1),
-        ("retry_timeout", cluster.retry_timeout, 3),
-    ];
-    for (key, seconds, least) in written {
-        if !(least..=86_400).contains(&seconds) {
-            let message = format!("`{key}` of {seconds} seconds is outside of Patroni's bounds");
-            let diagnostic = Diagnostic::new(Code::OutOfRange, at.key(key), message);
-            resolver
-                .report
-                .push(diagnostic.allowed_text(format!("{least} to 86400 seconds")));
-            return;
-        }
-    }
-    if written
-        .iter()
-        .any(|(key, _, _)| resolver.has_failed(at.key(key)))
-    {
-        return;
-    }
-    let needed = u64::from(cluster.loop_wait) + 2 * u64::from(cluster.retry_timeout);
-    if needed > u64::from(cluster.ttl) {
-        let message = format!(
-            "`ttl` of {} seconds is less than `loop_wait` + 2 × `retry_timeout` = {needed}",
-            cluster.ttl
-        );
-        let help = format!("set `ttl` to {needed} or more, or the other two lower");
-        resolver
-            .report
-            .push(Diagnostic::new(Code::TtlTooShort, at.key("ttl"), message).help(help));
-    }
-}
-
-fn check_synchronous(
-    resolver: &mut Resolver<'_>,
-    at: At<'_>,
-    cluster: &description::PatroniCluster,
-) {
-    let wanted = match cluster.synchronous_mode {
-        None | Some(SynchronousMode::Off) => return,
-        Some(SynchronousMode::On) => "on",
-        Some(SynchronousMode::Quorum) => "quorum",
-    };
-    if cluster.members.len() >= 2 || resolver.has_failed(at.key("members")) {
-        return;
-    }
-    let message = format!(
-        "synchronous mode `{wanted}` needs two members, and there is {}",
-        cluster.members.len()
-    );
-    let help = "add a member, or write `\"synchronous_mode\": \"off\"`; read replicas are never \
-                synchronous";
-    let diagnostic = Diagnostic::new(Code::TooFewForSync, at.key("synchronous_mode"), message);
-    resolver
-        .report
-        .push(diagnostic.help(help).note(at.key("members"), "the members"));
 }
 
 fn check_version(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &description::PatroniCluster) {
@@ -258,16 +197,6 @@ fn check_config(resolver: &mut Resolver<'_>, at: At<'_>, config: &description::P
                            `hostssl`, `hostnossl`, `hostgssenc` or `hostnogssenc`; no `@file`";
             resolver.report.push(diagnostic.allowed_text(allowed));
         }
-    }
-}
-
-/// Returns how commits wait: what was written, else `on` from two members.
-pub(super) fn synchronous(cluster: &description::PatroniCluster) -> Synchronous {
-    match cluster.synchronous_mode {
-        Some(SynchronousMode::On) => Synchronous::On,
-        Some(SynchronousMode::Quorum) => Synchronous::Quorum,
-        None if cluster.members.len() >= 2 => Synchronous::On,
-        None | Some(SynchronousMode::Off) => Synchronous::Off,
     }
 }
 

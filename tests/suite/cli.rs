@@ -525,3 +525,134 @@ fn nothing_tells_where_it_was_rendered() {
         assert!(!text.contains("x.json"), "{path}");
     }
 }
+
+#[test]
+fn a_lock_without_an_edition_keeps_none() {
+    let work = example();
+    let before = read(&work.path().join("cluster.lock.json"));
+    assert!(!before.contains("edition"));
+    for arguments in [
+        &["render"][..],
+        &["render", "--locked"],
+        &["lock"],
+        &["lock", "--prune"],
+        &["lock", "--edition", "1"],
+    ] {
+        run(&work, arguments, 0);
+        assert_eq!(before, read(&work.path().join("cluster.lock.json")));
+    }
+    run(&work, &["render", "--check", "--locked"], 0);
+    // What is new in the description gets its address, and the platform stays what it was.
+    let pod = "\"pods\": {\"new\": {\"host\": \"db1\", \"containers\": {\"main\": {\"image\": \
+               \"registry.example.com/x:1\"}}},";
+    change(&work, "cluster.json", "\"pods\": {", pod);
+    run(&work, &["render"], 0);
+    let grown = read(&work.path().join("cluster.lock.json"));
+    assert!(grown.contains("new.example.internal") && !grown.contains("edition"));
+}
+
+#[test]
+fn a_new_lock_is_of_the_newest_edition() {
+    let work = example();
+    remove(&work, "cluster.lock.json");
+    run(&work, &["render"], 0);
+    let lock = read(&work.path().join("cluster.lock.json"));
+    assert!(lock.contains("\"edition\": 2"), "{lock}");
+    let dynamic = "out/hosts/db1/rootfs/etc/containerops/patroni-app/dynamic/dynamic.json";
+    assert!(read(&work.path().join(dynamic)).contains("\"loop_wait\": 10"));
+    remove(&work, "cluster.lock.json");
+    let said = run(&work, &["lock", "--edition", "1"], 0).stderr;
+    assert!(!said.contains("edition"), "it has not moved: {said}");
+    assert!(!read(&work.path().join("cluster.lock.json")).contains("edition"));
+    run(&work, &["init", "started"], 0);
+    assert!(read(&work.path().join("started/cluster.lock.json")).contains("\"edition\": 2"));
+}
+
+#[test]
+fn a_platform_is_moved_by_one_command_that_says_what_it_changes() {
+    let work = example();
+    let file = work.path().join("cluster.lock.json");
+    let old = read(&file);
+    let look = run(&work, &["lock", "--edition", "2", "--locked"], 1);
+    assert_eq!(
+        look.stdout,
+        "move from edition 1 to edition 2\n\
+         Patroni cluster `app`: `loop_wait` 5 -> 10\n\
+         Patroni cluster `app`: `replica_max_lag` off -> 64MB\n"
+    );
+    assert_eq!(old, read(&file), "nothing was written");
+    let moved = run(&work, &["lock", "--edition", "2"], 0);
+    assert_eq!(
+        moved.stderr,
+        "Patroni cluster `app`: `loop_wait` 5 -> 10\n\
+         Patroni cluster `app`: `replica_max_lag` off -> 64MB\n\
+         cluster.lock.json: 0 added, 0 removed, edition 1 -> 2\n"
+    );
+    run(&work, &["render", "--locked"], 0);
+    let again = run(&work, &["lock", "--edition", "2"], 0);
+    assert!(
+        again.stderr.contains("nothing to change"),
+        "{}",
+        again.stderr
+    );
+    let back = run(&work, &["lock", "--edition", "1"], 0);
+    assert!(
+        back.stderr.contains("`loop_wait` 10 -> 5"),
+        "{}",
+        back.stderr
+    );
+    assert_eq!(old, read(&file), "down is as good as up");
+}
+
+#[test]
+fn an_edition_that_is_not_known_is_refused_with_those_that_are() {
+    let work = example();
+    let before = stamps(work.path());
+    for number in ["0", "3", "two"] {
+        let refused = run(&work, &["lock", "--edition", number], 2);
+        assert!(refused.stderr.contains("1, 2"), "{}", refused.stderr);
+    }
+    assert_eq!(before, stamps(work.path()));
+    change(
+        &work,
+        "cluster.lock.json",
+        "\"version\": 1,",
+        "\"version\": 1, \"edition\": 3,",
+    );
+    let before = stamps(work.path());
+    for arguments in [
+        &["render"][..],
+        &["check"],
+        &["lock"],
+        &["lock", "--edition", "1"],
+    ] {
+        let refused = run(&work, arguments, 1);
+        assert!(
+            refused.stderr.contains("error[unknown-edition]"),
+            "{}",
+            refused.stderr
+        );
+    }
+    let json = run(&work, &["check", "--format", "json"], 1).stderr;
+    assert!(
+        json.contains("\"code\":\"unknown-edition\"") && json.contains("/edition"),
+        "{json}"
+    );
+    assert_eq!(before, stamps(work.path()));
+}
+
+#[test]
+fn a_move_that_the_description_does_not_bear_is_refused_with_the_reason() {
+    let work = example();
+    let alone = "\"etcd_cluster\": \"main\", \"ttl\": 15,";
+    change(&work, "cluster.json", "\"etcd_cluster\": \"main\",", alone);
+    let lock = read(&work.path().join("cluster.lock.json"));
+    run(&work, &["render"], 0);
+    let refused = run(&work, &["lock", "--edition", "2"], 1);
+    assert!(
+        refused.stderr.contains("error[ttl-too-short]"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(lock, read(&work.path().join("cluster.lock.json")));
+}

@@ -9,20 +9,36 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::support::{Expected, cops_gen, is_recording, path, read};
-use crate::trees::{cases, differences, held, name, reordered, stamps};
+use crate::trees::{cases, differences, held, name, read_lock, reordered, stamps};
 
 /// Copies a case's description and first lock to a directory of its own, and renders there.
 fn rendered(case: &Path) -> TempDir {
     let work = tempfile::tempdir().unwrap();
     let copy = |from: &str, to: &str| fs::copy(case.join(from), work.path().join(to));
     copy("cluster.json", "cluster.json").unwrap();
-    if copy("before.lock.json", "cluster.lock.json").is_err() && !is_recording() {
-        copy("cluster.lock.json", "cluster.lock.json").unwrap();
+    if copy("before.lock.json", "cluster.lock.json").is_err() {
+        if is_recording() {
+            keep_edition(case, work.path());
+        } else {
+            copy("cluster.lock.json", "cluster.lock.json").unwrap();
+        }
     }
     let run = cops_gen(work.path(), &["render"]);
     assert_eq!(run.code, Some(0), "{}: {}", case.display(), run.stderr);
     assert_eq!(run.stdout, "", "{}: data", case.display());
     work
+}
+
+/// Starts a lock that is made anew in the edition that the case's lock has: a new one would be of the newest.
+#[expect(clippy::disallowed_methods, reason = "a lock is written")]
+fn keep_edition(case: &Path, work: &Path) {
+    if let Ok(text) = fs::read_to_string(case.join("cluster.lock.json")) {
+        let empty = format!(
+            "{{\"version\": 1, \"edition\": {}, \"networks\": {{}}}}",
+            read_lock(&text).edition
+        );
+        fs::write(work.join("cluster.lock.json"), empty).unwrap();
+    }
 }
 
 /// Replaces an expected tree by what was found.

@@ -12,7 +12,8 @@ const OPENING: &str = "\
 Made from the JSON Schema (`cops-gen schema`), so it says exactly what is read. Names are
 snake_case, unknown keys are errors, maps are keyed by name, and lists keep no order unless the
 text says so. A field without **needed** may be left out. Rules between fields are explained one by
-one: `cops-gen explain` lists them, `cops-gen explain CODE` says why each is there.
+one: `cops-gen explain` lists them, `cops-gen explain CODE` says why each is there. A default that
+depends on the edition says so: [editions.md](editions.md).
 ";
 
 #[test]

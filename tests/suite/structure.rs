@@ -15,6 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "resolve",
         &[
             "description",
+            "edition",
             "lock",
             "model",
             "name",
@@ -33,7 +34,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("compare", &["bundle", "failure", "manifest", "write"]),
     // Data between the stages.
     ("description", &["shorthand", "unique_map"]),
-    ("lock", &["unique_map"]),
+    ("edition", &["model"]),
+    ("lock", &["edition", "unique_map"]),
     ("model", &[]),
     ("bundle", &[]),
     ("manifest", &["bundle"]),
@@ -48,7 +50,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("source", &["pointer"]),
     ("unique_map", &[]),
     // The program: it calls the stages in order, and nobody calls it.
-    ("cli", &["command", "report", "schema"]),
+    ("cli", &["command", "edition", "report", "schema"]),
     (
         "command",
         &[
@@ -57,6 +59,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "compare",
             "decode",
             "description",
+            "edition",
             "failure",
             "lock",
             "lower",

@@ -6,11 +6,13 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::format::yaml::to_yaml;
-use crate::plan::{Bootstrap, PatroniPlan, Placed};
+use crate::plan::{self, Bootstrap, PatroniPlan, Placed, Timing};
 
 use super::super::images;
 use super::{CONFIG, HOME, SOCKETS, dynamic, hba};
 
+/// Seconds between the end that the fence makes and the first moment at which another member can have the lock.
+const FENCE_MARGIN: u32 = 1;
 /// WAL that the slots of members that are away may keep; more would fill the disk and stop the primary.
 const MAX_SLOT_WAL_KEEP_SIZE: &str = "10GB";
 
@@ -29,6 +31,7 @@ struct PatroniYml<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     bootstrap: Option<BootstrapSection>,
     postgresql: Postgresql,
+    watchdog: Watchdog,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<&'static str, bool>,
 }
@@ -88,6 +91,12 @@ struct Postgresql {
     pg_hba: Vec<String>,
 }
 
+#[derive(Serialize)]
+struct Watchdog {
+    mode: &'static str,
+    safety_margin: u32,
+}
+
 /// The password is in the environment.
 #[derive(Serialize)]
 struct Username {
@@ -105,9 +114,8 @@ pub(super) fn patroni_yml(plan: &PatroniPlan) -> String {
         proxies: _,
         barman_proxies: _,
         archive_timeout,
-        ttl: _,
-        loop_wait: _,
-        retry_timeout: _,
+        timing,
+        watchdog: fence,
         synchronous: _,
         data_checksums: _,
         parameters,
@@ -149,6 +157,7 @@ pub(super) fn patroni_yml(plan: &PatroniPlan) -> String {
             parameters: local_parameters(*archive_timeout, parameters),
             pg_hba: hba::lines(plan),
         },
+        watchdog: watchdog(*fence, *timing),
         tags: tags(*is_read_replica),
     };
     format!(
@@ -258,6 +267,23 @@ fn local_parameters(
         .map(|(name, value)| (name.to_owned(), value))
         .chain(of_user)
         .collect()
+}
+
+/// How long before the end of its lock a primary is reset that does not stop by itself.
+///
+/// The container's fence counts from before the renewal was asked for. Patroni's own driver counts from the answer, which may come `retry_timeout` after
+/// etcd has counted it: with less, the successor could be there first.
+///
+/// The mode is never `required` here: a member reads this file again at any `activate`, and one that still runs in its old container, without a
+/// watchdog, would give up its primary at once. `start.py` in the new container requires a device by itself.
+fn watchdog(watchdog: plan::Watchdog, timing: Timing) -> Watchdog {
+    Watchdog {
+        mode: "automatic",
+        safety_margin: match watchdog {
+            plan::Watchdog::Container => FENCE_MARGIN,
+            plan::Watchdog::Device => timing.retry_timeout,
+        },
+    }
 }
 
 /// A read replica never becomes the primary, and no commit waits for it.

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::plan::{PatroniPlan, Synchronous};
+use crate::plan::{PatroniPlan, Synchronous, Timing};
 
 /// Parameters that Patroni takes from the dynamic configuration alone: `CMDLINE_OPTIONS` of its `postgresql/config.py`.
 const PARAMETERS: [&str; 10] = [
@@ -41,10 +41,15 @@ pub(super) fn configuration(plan: &PatroniPlan) -> Value {
     if !plan.barman_proxies.is_empty() {
         slots.insert("barman".to_owned(), json!({ "type": "physical" }));
     }
+    let Timing {
+        ttl,
+        loop_wait,
+        retry_timeout,
+    } = plan.timing;
     json!({
-        "ttl": plan.ttl,
-        "loop_wait": plan.loop_wait,
-        "retry_timeout": plan.retry_timeout,
+        "ttl": ttl,
+        "loop_wait": loop_wait,
+        "retry_timeout": retry_timeout,
         "maximum_lag_on_failover": maximum_lag_on_failover(plan.synchronous),
         "check_timeline": true,
         "failsafe_mode": true,

@@ -3,7 +3,7 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::plan::{Placed, Synchronous};
+use crate::plan::{Placed, Synchronous, Timing};
 
 fn placed(host: &'static str, last: u8) -> Placed<'static> {
     Placed {
@@ -23,9 +23,8 @@ pub(super) fn plan() -> PatroniPlan<'static> {
         proxies: vec![placed("db1", 31), placed("db3", 33)],
         barman_proxies: vec![placed("db3", 33)],
         archive_timeout: Some(60),
-        ttl: 20,
-        loop_wait: 5,
-        retry_timeout: 5,
+        timing: Timing::FIRST,
+        watchdog: Watchdog::Container,
         synchronous: Synchronous::On,
         data_checksums: true,
         parameters: &[],

@@ -41,6 +41,7 @@ pub(super) fn unit(
         after: _,
         requires,
         restart_delay_secs,
+        before_start,
     } = part;
     let container = format!("{}-{name}", pod.name);
     let mut unit = Unit::new();
@@ -70,6 +71,12 @@ pub(super) fn unit(
     }
     if let Some(reload) = reload {
         common::push_reload(&mut unit, host, &container, reload);
+    }
+    for command in before_start {
+        let command = ["/usr/bin/env"]
+            .into_iter()
+            .chain(command.iter().map(String::as_str));
+        unit.push_words(ServiceKey::ExecStartPre, &command.collect::<Vec<_>>());
     }
     unit.push(ServiceKey::Restart, "always")
         .push(ServiceKey::RestartSec, restart_delay_secs);

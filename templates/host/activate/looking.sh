@@ -82,6 +82,21 @@ check_host() {
         problem "this host is $before, and the bundle is $host's" "deliver out/hosts/$before; if it was renamed, remove $record"
 }
 
+# Devices of the host that containers are given: Podman starts none of them without.
+check_devices() {
+    unit_files .container | while read -r file; do
+        value AddDevice "$file" | while read -r device; do
+            device=${device%%:*}
+            case $device in
+            /dev/net/tun) continue ;; # above
+            /dev/watchdog) remedy="load the driver of this machine's watchdog and name it in /etc/modules-load.d, or write \"watchdog\": \"container\"" ;;
+            *) remedy="load its driver and name it in /etc/modules-load.d, or take it out of the description" ;;
+            esac
+            [ -e "$device" ] || problem "there is no $device, which $(basename "$file" .container) needs" "$remedy"
+        done
+    done
+}
+
 # Files that stand where ours must go and that nobody of us put there.
 check_places() {
     while read -r reason path; do
@@ -268,6 +283,7 @@ look() {
     fi
     if [ ! -s "$work/problems" ]; then
         check_host
+        check_devices
         compare_files
         check_places
         check_data

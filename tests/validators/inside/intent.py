@@ -293,9 +293,10 @@ def patroni(platform, cluster, place):
     if restore and restore["host"] == place.host:
         volumes.append(volume(restore["path"], "/restored", "ro", "z"))
     health = [("--health-cmd", '["bash", "/etc/patroni/liveness.sh"]'), *health_every(30, 5)]
+    device = [("--device", "/dev/watchdog"), *env(CONTAINEROPS_WATCHDOG="device")] if entry.get("watchdog") == "device" else []
     return pod(name, place, [Container(
         f"{name}-main", name, image,
-        [*how, *CONFINED, *env(PATRONICTL_CONFIG_FILE=config_file), *secrets, *volumes, *health, ("--tmpfs", "/run/postgresql:mode=1777"),
+        [*how, *CONFINED, *env(PATRONICTL_CONFIG_FILE=config_file), *device, *secrets, *volumes, *health, ("--tmpfs", "/run/postgresql:mode=1777"),
          user(POSTGRES_UID), ("--entrypoint", '["python3","/usr/local/lib/containerops/start.py"]'), stop_timeout(120)],
         [config_file]), Container(
         f"{name}-keeper", name, image,

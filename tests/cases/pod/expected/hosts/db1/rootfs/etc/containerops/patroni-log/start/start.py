@@ -38,6 +38,8 @@ import time
 
 FENCED = 75
 LOWEST_TTL = 8
+# What the description says of the watchdog: `device`, or nothing for the fence here.
+WATCHDOG = "CONTAINEROPS_WATCHDOG"
 # Set while another Python is tried, so that it is tried once.
 TRIED = "CONTAINEROPS_START_TRIED"
 FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGABRT)
@@ -239,9 +241,20 @@ def put_up_fence(pipe):
     Etcd3._do_refresh_lease = renewed(Etcd3._do_refresh_lease)
     Ha.check_failsafe_topology = Marks.around(Ha.check_failsafe_topology, bool)
     fence = make_fence(WatchdogBase, WatchdogError, pipe)
-    device = WatchdogConfig.get_impl
-    # `driver` is the description's `watchdog: device`: then the host's own device is the fence.
-    WatchdogConfig.get_impl = lambda self: device(self) if self.driver_config.get("device") else fence()
+    WatchdogConfig.get_impl = lambda self: fence()
+
+
+def require_device():
+    """The host's own watchdog is the fence: Patroni leads with it or not at all."""
+    from patroni.watchdog.base import MODE_REQUIRED, WatchdogConfig
+
+    real = WatchdogConfig.__init__
+
+    def required(self, config):
+        real(self, config)
+        self.mode = MODE_REQUIRED
+
+    WatchdogConfig.__init__ = required
 
 
 def renewed(real):
@@ -295,7 +308,9 @@ def start(pipe):
     if not reasons:
         cure()
         lower_the_floor()
-        if pipe is None:
+        if os.environ.get(WATCHDOG) == "device":
+            require_device()
+        elif pipe is None:
             say("this is not process 1, so there is no fence")
         else:
             put_up_fence(pipe)

@@ -1,0 +1,337 @@
+#!/usr/bin/env python3
+"""Starts Patroni with a cure and a fence, as process 1 of its container.
+
+usage: start.py PATRONI_YML    starts Patroni
+       start.py --check        says whether both fit the Patroni of this image; exit status 0, or 1 with the reasons
+
+The cure: a member that renews the leader's lock never creates it. Patroni's etcd 3 client puts its lease on a lock that holds its
+name, and creates the lock where it is absent. So a primary that was cut off or frozen while another led could lead again without a
+leader race, and the rows that the other had acknowledged were rewound away. Without the second step the member is told that it has
+lost the lock, and the leader race decides.
+
+The fence: a primary that stops renewing its lock is ended from outside before another member can have the lock. Patroni knows when a
+watchdog has to run: from before it lets PostgreSQL write until PostgreSQL has stopped, and not in pause. Its device is a pipe to
+process 1 here. When no message comes in time, process 1 exits, and the kernel ends every process of the container at once, stopped ones
+too. systemd starts the container again. https://patroni.readthedocs.io/en/latest/watchdog.html
+
+The moments of the fence are exact. Patroni counts from the end of a renewal, which may take retry_timeout; here the time counts from
+before the request that made the lock live on. CLOCK_BOOTTIME goes on while the machine sleeps.
+
+Patroni lifts a ttl below 20 to 20, since a watchdog of its own counts late. That floor is lower here.
+
+Patroni is known by the text of the methods that are replaced, not by its version: they are the same from 4.0.0 to 4.1.5. A Patroni
+that is unknown is found by --check, which `activate` runs before any member starts with it. Where it is started all the same, Patroni
+runs without what doesn't fit, and says so: a member that is down helps nobody.
+"""
+
+import ast
+import hashlib
+import importlib.util
+import inspect
+import os
+import select
+import shutil
+import signal
+import sys
+import threading
+import time
+
+FENCED = 75
+LOWEST_TTL = 8
+# What the description says of the watchdog: `device`, or nothing for the fence here.
+WATCHDOG = "CONTAINEROPS_WATCHDOG"
+# Set while another Python is tried, so that it is tried once.
+TRIED = "CONTAINEROPS_START_TRIED"
+FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGABRT)
+# What is replaced or relied on: module, class, method, and the SHA-256 of its text.
+KNOWN = [
+    ("patroni.dcs.etcd3", "Etcd3", "_update_leader", "2c2c352279bc08bf2b2a9b74ecb4f4903ae5a281c98bea6bcc42b0148929ccd4"),
+    ("patroni.dcs.etcd3", "Etcd3", "_do_refresh_lease", "9bc284c5bfd4529159ffafa84d6ae072038deb2ea6ed55eebac90c886b2cf2eb"),
+    ("patroni.dcs.etcd3", "PatroniEtcd3Client", "txn", "8af50a4887798bcf8243dba9c23580d6b5cb80270b67fbf3fdfb1c57876e903a"),
+    ("patroni.watchdog.base", "WatchdogConfig", "get_impl", "0870914e12923346e25fd030e8d9a8fac0f4b8c7697fe67b9d7417672f472075"),
+    ("patroni.config", "Config", "__get_and_maybe_adjust_int_value", "d23af65a0d0616775bb61f1cffa0451aa29c1d14bd77a55be130e91f172eb34f"),
+]
+
+
+def say(words):
+    """Writes one line to the journal."""
+    print("start.py:", words, file=sys.stderr, flush=True)
+
+
+def now():
+    """Seconds that go on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+# --------------------------------------------------------------------------------------------------------------- process 1
+
+
+def end(words):
+    """Ends the container. The words must not hold that up: whoever reads standard error may stand still."""
+    writer = threading.Thread(target=os.write, args=(2, words.encode()), daemon=True)
+    writer.start()
+    writer.join(0.05)
+    os._exit(FENCED)
+
+
+def supervise(pipe, child):
+    """Passes signals on to Patroni and reaps, as process 1 has to, and ends the container when its moment has come. Never returns.
+
+    A message on the pipe is a line: the moment until which the container may live, or 0 for no limit. A message that is read late grants nothing.
+    """
+    wake, woken = os.pipe()
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(woken)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for number in FORWARDED:
+        signal.signal(number, lambda number, _: os.kill(child, number))
+    # A child that ended before its signal had a handler.
+    os.write(woken, b"\0")
+    sources, limit, rest = [pipe, wake], 0.0, b""
+    while True:
+        # select's own clock stands still while the machine sleeps.
+        ready, _, _ = select.select(sources, [], [], min(1.0, max(0.0, limit - now())) if limit else None)
+        if wake in ready:
+            os.read(wake, 4096)
+            reap(child)
+        if pipe in ready:
+            read = os.read(pipe, 65536)
+            if not read:
+                sources.remove(pipe)
+            *lines, rest = (rest + read).split(b"\n")
+            if lines:
+                limit = float(lines[-1])
+        if limit and now() >= limit:
+            end("start.py: fence: the leader's lock was not renewed in time, so everything here is ended (%.1f s late)\n" % (now() - limit))
+
+
+def reap(child):
+    """Takes note of ended processes; ends with Patroni's own status when it is Patroni."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        if pid == child:
+            os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
+
+
+# ----------------------------------------------------------------------------------------------------------- Patroni's side
+
+
+class Marks:
+    """When the member began to do what allows it to lead for another ttl: the last renewal of its lease, or the last agreement of all
+    members in failsafe mode."""
+
+    latest = 0.0
+
+    @classmethod
+    def around(cls, real, is_good):
+        """Wraps a method: its beginning counts when its result is good."""
+
+        def marked(*args, **kwargs):
+            began = now()
+            result = real(*args, **kwargs)
+            if is_good(result):
+                cls.latest = max(cls.latest, began)
+            return result
+
+        return marked
+
+
+def make_fence(base, error, pipe):
+    """Returns Patroni's driver of a watchdog that tells process 1 until when the container may live."""
+
+    class Fence(base):
+        is_healthy = True
+        is_running = False
+
+        def __init__(self):
+            self._timeout = 0
+
+        def open(self):
+            self.is_running = True
+
+        def close(self):
+            self.is_running = False
+            os.write(pipe, b"0\n")
+
+        def keepalive(self):
+            if not self.is_running:
+                return
+            if is_stopped(1):
+                raise error("process 1 of the container is stopped, so there is no fence")
+            os.write(pipe, b"%.3f\n" % (Marks.latest + self._timeout))
+
+        def get_timeout(self):
+            return self._timeout
+
+        def has_set_timeout(self):
+            return True
+
+        def set_timeout(self, timeout):
+            self._timeout = timeout
+            # A new cluster's first leader has no lock yet that another could take.
+            Marks.latest = Marks.latest if Marks.latest + timeout > now() else now()
+            self.keepalive()
+
+        def describe(self):
+            return "fence"
+
+    return Fence
+
+
+def is_stopped(pid):
+    """Whether a process stands still by a signal (state T of /proc/PID/stat, behind the name in brackets)."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()[0] in ("T", "t")
+
+
+def text_of(module, owner, method):
+    """Returns the text of a method as it stands in its module, without decorators; fails with LookupError where there is none."""
+    source = inspect.getsource(importlib.import_module(module))
+    for one in ast.parse(source).body:
+        if isinstance(one, ast.ClassDef) and one.name == owner:
+            for two in one.body:
+                if isinstance(two, ast.FunctionDef) and two.name == method:
+                    return ast.get_source_segment(source, two)
+    raise LookupError(f"{module} has no {owner}.{method}")
+
+
+def misfits():
+    """Returns why this Patroni is not the one that is known, a line each."""
+    reasons = []
+    for module, owner, method, known in KNOWN:
+        try:
+            digest = hashlib.sha256(text_of(module, owner, method).encode()).hexdigest()
+        except (ImportError, LookupError, OSError) as error:
+            reasons.append(f"{owner}.{method} can't be read: {error}")
+            continue
+        if digest != known:
+            reasons.append(f"the text of {owner}.{method} is not known (SHA-256 {digest})")
+    return reasons
+
+
+def cure():
+    """Takes the creating branch out of the renewal: only that call gives txn() something to do when its comparison fails."""
+    from patroni.dcs.etcd3 import PatroniEtcd3Client
+
+    real = PatroniEtcd3Client.txn
+    PatroniEtcd3Client.txn = lambda self, compare, success, _failure=None, *, retry=None: real(self, compare, success, None, retry=retry)
+
+
+def lower_the_floor():
+    from patroni.config import Config
+
+    name = "_Config__get_and_maybe_adjust_int_value"
+    real = getattr(Config, name)
+    setattr(Config, name, lambda self, config, param, lowest: real(self, config, param, LOWEST_TTL if param == "ttl" else lowest))
+
+
+def put_up_fence(pipe):
+    from patroni.dcs.etcd3 import Etcd3
+    from patroni.exceptions import WatchdogError
+    from patroni.ha import Ha
+    from patroni.watchdog.base import WatchdogBase, WatchdogConfig
+
+    # It ends without an exception when the lease lives: kept alive, granted anew, or fresh enough not to be asked for, which it is
+    # only within one round of Patroni's loop.
+    Etcd3._do_refresh_lease = renewed(Etcd3._do_refresh_lease)
+    Ha.check_failsafe_topology = Marks.around(Ha.check_failsafe_topology, bool)
+    fence = make_fence(WatchdogBase, WatchdogError, pipe)
+    WatchdogConfig.get_impl = lambda self: fence()
+
+
+def require_device():
+    """The host's own watchdog is the fence: Patroni leads with it or not at all."""
+    from patroni.watchdog.base import MODE_REQUIRED, WatchdogConfig
+
+    real = WatchdogConfig.__init__
+
+    def required(self, config):
+        real(self, config)
+        self.mode = MODE_REQUIRED
+
+    WatchdogConfig.__init__ = required
+
+
+def renewed(real):
+    """Wraps the refreshing of the lease: its beginning counts when etcd was asked, which sets the time of the last refresh."""
+
+    def refresh(self, *args, **kwargs):
+        began, before = now(), self._last_lease_refresh
+        result = real(self, *args, **kwargs)
+        if self._last_lease_refresh != before:
+            Marks.latest = max(Marks.latest, began)
+        return result
+
+    return refresh
+
+
+def find_patroni():
+    """Goes on as the Python that has Patroni: the one of `patroni` on the path, where this one has none."""
+    if importlib.util.find_spec("patroni"):
+        return
+    script = shutil.which("patroni")
+    words = []
+    if script:
+        with open(script, encoding="utf-8", errors="replace") as file:
+            line = file.readline()
+        words = line[2:].split() if line.startswith("#!") else []
+    if words and words[-1].rpartition("/")[2].startswith("python") and os.environ.get(TRIED) != words[0]:
+        os.environ[TRIED] = words[0]
+        os.execvp(words[0], [*words, os.path.abspath(__file__), *sys.argv[1:]])
+    sys.exit("start.py: no Python here has Patroni: `import patroni` fails, and no script `patroni` on the path names another")
+
+
+def check():
+    """Says whether the cure and the fence fit."""
+    from patroni.version import __version__
+
+    reasons = misfits()
+    for reason in reasons:
+        say(reason)
+    if reasons:
+        sys.exit(1)
+    print(f"Patroni {__version__} is known")
+
+
+def start(pipe):
+    """Runs Patroni, in the child of process 1 or alone."""
+    from patroni.__main__ import main as patroni
+
+    reasons = misfits()
+    for reason in reasons:
+        say(f"Patroni runs without the cure and the fence: {reason}")
+    if not reasons:
+        cure()
+        lower_the_floor()
+        if os.environ.get(WATCHDOG) == "device":
+            require_device()
+        elif pipe is None:
+            say("this is not process 1, so there is no fence")
+        else:
+            put_up_fence(pipe)
+    return patroni()
+
+
+def main():
+    find_patroni()
+    if sys.argv[1:] == ["--check"]:
+        return check()
+    if os.getpid() != 1:
+        return start(None)
+    # Process 1 stays small: only its child imports Patroni.
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(writing)
+        supervise(reading, child)
+    os.close(reading)
+    return start(writing)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
