@@ -153,7 +153,13 @@ mod tests {
             assert!(listener.contains("option redispatch"), "{listener}");
         }
         let (_, defaults) = config.split_once("\ndefaults\n").unwrap();
-        assert!(defaults.split("\n\n").next().unwrap().contains("\n    retries 2\n"));
+        assert!(
+            defaults
+                .split("\n\n")
+                .next()
+                .unwrap()
+                .contains("\n    retries 2\n")
+        );
     }
 
     #[test]
