@@ -60,13 +60,7 @@ pub(crate) fn load_in(
     let old_lock = read_lock(&lock_path, options, terminal)?;
     let decoded: Decoded<Description> = decode(&source);
     let mut report = decoded.report.clone();
-    let lock = match (&old_lock, edition) {
-        (Some(lock), None) => Cow::Borrowed(lock),
-        (Some(lock), Some(edition)) => Cow::Owned(lock.clone().in_edition(edition)),
-        (None, edition) => {
-            Cow::Owned(Lock::default().in_edition(edition.unwrap_or(Edition::NEWEST)))
-        }
-    };
+    let lock = given(old_lock.as_ref(), edition);
     let mut new_lock = None;
     let mut model = None;
     let mut old_choices = Vec::new();
@@ -118,6 +112,17 @@ pub(crate) fn load_in(
         source,
         report,
     })
+}
+
+/// Returns the lock to resolve with: the one that is there, or a new one, in the edition that was asked for.
+fn given(old: Option<&Lock>, edition: Option<Edition>) -> Cow<'_, Lock> {
+    match (old, edition) {
+        (Some(lock), None) => Cow::Borrowed(lock),
+        (Some(lock), Some(edition)) => Cow::Owned(lock.clone().in_edition(edition)),
+        (None, edition) => {
+            Cow::Owned(Lock::default().in_edition(edition.unwrap_or(Edition::NEWEST)))
+        }
+    }
 }
 
 fn read_source(path: &Path) -> Result<Source, Failure> {

@@ -50,7 +50,9 @@ pub(crate) fn run(arguments: &cli::Lock, options: Options, terminal: Terminal) -
                 .iter()
                 .filter(|line| line.starts_with("remove"))
                 .count();
-            choices.iter().for_each(|line| super::say(line));
+            for line in &choices {
+                super::say(line);
+            }
             let moved = if old.edition == lock.edition {
                 String::new()
             } else {

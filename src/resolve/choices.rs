@@ -42,14 +42,20 @@ pub(super) fn timing(cluster: &description::PatroniCluster, choices: Choices) ->
 /// Returns how commits wait: what was written, else what fits the number of members.
 pub(super) fn synchronous(cluster: &description::PatroniCluster, choices: Choices) -> Synchronous {
     let members = cluster.members.len();
-    match cluster.synchronous_mode {
-        Some(SynchronousMode::Off) => Synchronous::Off,
-        Some(SynchronousMode::On) => Synchronous::On,
-        Some(SynchronousMode::Quorum) => Synchronous::Quorum,
-        None if choices.quorum_from.is_some_and(|least| members >= least) => Synchronous::Quorum,
-        None if members >= 2 => Synchronous::On,
-        None => Synchronous::Off,
-    }
+    let fitting = if choices.quorum_from.is_some_and(|least| members >= least) {
+        Synchronous::Quorum
+    } else if members >= 2 {
+        Synchronous::On
+    } else {
+        Synchronous::Off
+    };
+    cluster
+        .synchronous_mode
+        .map_or(fitting, |written| match written {
+            SynchronousMode::Off => Synchronous::Off,
+            SynchronousMode::On => Synchronous::On,
+            SynchronousMode::Quorum => Synchronous::Quorum,
+        })
 }
 
 /// Returns the limit of lag; none where a replica is read however far it is behind.
@@ -139,7 +145,7 @@ fn check_timing(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &description::
             && cluster.retry_timeout.is_none()
             && u64::from(ttl) >= Timing::FAST.least_ttl()
         {
-            format!("write `\"timing\": \"fast\"` beside it, or set `ttl` to {needed} or more")
+            format!("write `\"timing\": \"fast\"`, or set `ttl` to {needed} or more")
         } else {
             format!("set `ttl` to {needed} or more, or the other two lower")
         };

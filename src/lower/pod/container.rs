@@ -58,9 +58,7 @@ pub(super) fn unit(
     push_secrets(&mut unit, secrets);
     push_mounts(&mut unit, config, volumes, tmpfs);
     push_privileges(&mut unit, *drops_capabilities, capabilities, devices);
-    for (parameter, value) in sysctls {
-        unit.push(ContainerKey::Sysctl, assign(parameter, value));
-    }
+    push_sysctls(&mut unit, sysctls);
     push_switches(&mut unit, *is_read_only, *runs_init);
     push_health(&mut unit, health.as_ref());
     // Podman would hand a container the proxy that the host goes out by, and etcd would look for its peers there.
@@ -72,16 +70,26 @@ pub(super) fn unit(
     if let Some(reload) = reload {
         common::push_reload(&mut unit, host, &container, reload);
     }
-    for command in before_start {
-        let command = ["/usr/bin/env"]
-            .into_iter()
-            .chain(command.iter().map(String::as_str));
-        unit.push_words(ServiceKey::ExecStartPre, &command.collect::<Vec<_>>());
-    }
+    push_before_start(&mut unit, before_start);
     unit.push(ServiceKey::Restart, "always")
         .push(ServiceKey::RestartSec, restart_delay_secs);
     common::push_timeouts(&mut unit, *stop_timeout_secs);
     unit
+}
+
+fn push_sysctls(unit: &mut Unit, sysctls: &[(String, String)]) {
+    for (parameter, value) in sysctls {
+        unit.push(ContainerKey::Sysctl, assign(parameter, value));
+    }
+}
+
+fn push_before_start(unit: &mut Unit, commands: &[Vec<String>]) {
+    for command in commands {
+        let words = ["/usr/bin/env"]
+            .into_iter()
+            .chain(command.iter().map(String::as_str));
+        unit.push_words(ServiceKey::ExecStartPre, &words.collect::<Vec<_>>());
+    }
 }
 
 fn push_ordering(unit: &mut Unit, after: &[String], requires: &[String]) {
