@@ -79,6 +79,10 @@ def base():
                 "roles": {"app": {"secret": "pg-app"}},
                 "databases": {"app": {"owner": "app"}},
                 "synchronous_mode": "on",
+                # A shorter loop than the newest edition's, as platforms of the first one have it: what waits for a round waits half as long.
+                "ttl": 20,
+                "loop_wait": 5,
+                "retry_timeout": 5,
                 "postgres_config": {"parameters": {"shared_buffers": "64MB", "max_connections": 200}},
             }
         },

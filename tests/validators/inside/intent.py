@@ -40,6 +40,8 @@ class Container:
     options: list
     command: list = field(default_factory=list)
     notify: str = "conmon"
+    # Commands of the host before each start.
+    before: list = field(default_factory=list)
 
 
 @dataclass
@@ -298,7 +300,7 @@ def patroni(platform, cluster, place):
         f"{name}-main", name, image,
         [*how, *CONFINED, *env(PATRONICTL_CONFIG_FILE=config_file), *device, *secrets, *volumes, *health, ("--tmpfs", "/run/postgresql:mode=1777"),
          user(POSTGRES_UID), ("--entrypoint", '["python3","/usr/local/lib/containerops/start.py"]'), stop_timeout(120)],
-        [config_file]), Container(
+        [config_file], before=[["/usr/bin/env", "chgrp", str(POSTGRES_UID), "/dev/watchdog"], ["/usr/bin/env", "chmod", "0660", "/dev/watchdog"]] if device else []), Container(
         f"{name}-keeper", name, image,
         [*how, *CONFINED, ("--secret", f"{podman_secret(entry['superuser_secret'])},type=env,target=PGPASSWORD"), config(name, "keeper", "/etc/keeper"),
          user(POSTGRES_UID), ("--entrypoint", '["python3","/etc/keeper/keeper.py"]'), stop_timeout(10)],

@@ -93,7 +93,7 @@ def compare_container(version, path, container, calls_and_verdict):
     if container.image != ANY:
         verdict.differs(path, "image", container.image, image)
     verdict.differs(path, "command", container.command, command)
-    compare_others(path, [], calls_and_verdict)
+    compare_others(path, [("ExecStartPre", *words) for words in container.before], calls_and_verdict)
 
 
 def compare_pod(version, path, pod, calls_and_verdict):

@@ -105,5 +105,5 @@ def judge_login(unit, role, password_and_verdict):
 
 def judge_wrong_password(unit, role, passwords_and_verdict):
     passwords, verdict = passwords_and_verdict
-    if log_in(role, "".join(passwords.values())).stdout == "in\n":
+    if log_in(role, "not " + "".join(passwords.values())).stdout == "in\n":
         verdict.problem(unit, f"{role} logs in with any password: this judge proves nothing")

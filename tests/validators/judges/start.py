@@ -11,13 +11,13 @@ import sys
 from types import SimpleNamespace
 sys.argv = ["trial"]
 from patroni.config import Config
-from patroni.dcs.etcd3 import Etcd3, Etcd3Client, PatroniEtcd3Client
+from patroni.dcs.etcd3 import Etcd3, PatroniEtcd3Client
 
 def etcd(self, method, fields, retry=None):
     # The comparison fails; what is to be done then succeeds.
     return {"responses": [{"response_txn": {"succeeded": True}}]} if "failure" in fields else {}
 
-Etcd3Client.call_rpc = etcd
+PatroniEtcd3Client.call_rpc = etcd
 PatroniEtcd3Client._restart_watcher = lambda self: None
 
 class Retry:
@@ -27,6 +27,7 @@ class Retry:
 
 def renew():
     client = PatroniEtcd3Client.__new__(PatroniEtcd3Client)
+    client._reauthenticate = False
     member = SimpleNamespace(_retry=Retry(), _lease="2", _name="db1", leader_path="/patroni/app/leader", _client=client, _do_refresh_lease=lambda *_, **__: None,
                              _run_and_handle_exceptions=lambda function, *arguments, **options: function(*arguments, **{k: v for k, v in options.items() if v is not None}))
     return Etcd3._update_leader(member, SimpleNamespace(session="1"))
@@ -64,4 +65,4 @@ def judge_program(program, verdict):
     trial = Path("/tmp/trial.py")
     trial.write_text(TRIAL.replace("FOLDER", repr(str(program.parent))))
     done = run(["python3", "-B", trial])
-    verdict.differs(program, "a renewal creates an absent lock, and a ttl of 10 becomes; without it, with it", "(True, 20) (False, 10, 8)", output(done).strip().splitlines()[-1])
+    verdict.differs(program, "a renewal creates an absent lock, and a ttl of 10 becomes; without it, with it", "(True, 20) (False, 10, 8)", done.stdout.strip() or done.stderr.strip().splitlines()[-1])
