@@ -74,6 +74,15 @@ def end(words):
     os._exit(FENCED)
 
 
+def fork():
+    """Forks; returns the child's id, or 0 in the child. Signals that process 1 has no handler for yet would be lost, so they wait until supervise() has them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+    child = os.fork()
+    if child == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+    return child
+
+
 def supervise(pipe, child):
     """Passes signals on to Patroni and reaps, as process 1 has to, and ends the container when its moment has come. Never returns.
 
@@ -85,6 +94,7 @@ def supervise(pipe, child):
     signal.signal(signal.SIGCHLD, lambda *_: None)
     for number in FORWARDED:
         signal.signal(number, lambda number, _: os.kill(child, number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     # A child that ended before its signal had a handler.
     os.write(woken, b"\0")
     sources, limit, rest = [pipe, wake], 0.0, b""
@@ -325,7 +335,7 @@ def main():
         return start(None)
     # Process 1 stays small: only its child imports Patroni.
     reading, writing = os.pipe()
-    child = os.fork()
+    child = fork()
     if child:
         os.close(writing)
         supervise(reading, child)
