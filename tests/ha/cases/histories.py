@@ -2,13 +2,14 @@
 one for a standby of the other: `streaming`, with other rows, and later `running` for ever. The finder must see it, and must say nothing
 about the standby that is right.
 
-The finder is called as `python3 FINDER /etc/patroni/patroni.yml` beside Patroni, as its user: it ends with 0 when the member shares the
-primary's history (or is the primary), with 2 and a line about it when it doesn't, with 1 when it can't tell.
+The finder is the keeper, `keeper.py --look`, beside Patroni, as its user: it ends with 0 when the member shares the primary's history (or is the primary),
+with 2 and a line about it when it doesn't, with 1 when it can't tell.
 """
 
 import time
 
 from trial.cluster import FIXED, PATRONI, Cluster
+from trial.rendered import keeper_config
 
 DATA = "/var/lib/postgresql/data"
 SHARES, CANNOT_TELL, DIFFERS = 0, 1, 2
@@ -97,11 +98,7 @@ def lag(cluster, member):
 
 def find(case, cluster, wanted):
     """What the finder says on every member."""
-    finder = case.programs.get("finder")
-    if not finder:
-        case.say("no finder: only the state is made")
-        return
-    verdicts = {member.name: ask(member, finder) for member in cluster.members}
+    verdicts = {member.name: ask(member, case.programs["finder"]) for member in cluster.members}
     case.say(f"the finder: {verdicts}")
     for member, status in wanted.items():
         case.expect(verdicts[member.name][0] == status, f"the finder ends with {verdicts[member.name]} on {member.name}, not with {status}")
@@ -112,5 +109,5 @@ def find(case, cluster, wanted):
 def ask(member, finder):
     """The finder's exit status and words on a member."""
     # The last line is ours: `exec` gives the words alone.
-    *words, status = member.patroni.exec("sh", "-c", 'python3 "$@"; echo "$?"', "sh", finder, "/etc/patroni/patroni.yml").splitlines()
+    *words, status = member.patroni.exec("sh", "-c", 'python3 "$@" 2>&1; echo "$?"', "sh", finder, "--look", keeper_config(member.name)).splitlines()
     return int(status), " ".join(words)

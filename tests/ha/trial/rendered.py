@@ -34,6 +34,11 @@ def etcd_address(host):
     return etcd_environment(host)["ETCD_ADVERTISE_CLIENT_URLS"].removeprefix("http://").partition(":")[0]
 
 
+def keeper_config(host):
+    """What the keeper of a host's member is told: a path."""
+    return str(OUT / host / "rootfs/etc/containerops/patroni-app/keeper/keeper.json")
+
+
 def dynamic():
     """What all members share: ttl and the like."""
     return patroni(NAMES[0])["bootstrap"]["dcs"]

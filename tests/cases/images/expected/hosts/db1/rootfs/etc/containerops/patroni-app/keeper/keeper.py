@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Stands beside a Patroni member: keeps etcd's leader off the primary's host, and finds a member that differs from the primary.
 
-usage: keeper.py              watches, for ever
-       keeper.py --verdict    says what it found last; exit status 0, or 1 when the member differs or does not stream
+usage: keeper.py                 watches, for ever
+       keeper.py --verdict       says what it found last; exit status 0, or 1 when the member differs or does not stream
+       keeper.py --look CONFIG   looks once, now: exit status 0, 1 when nobody leads or answers, 2 when the member differs
 
 Where the primary's host has etcd's leader too, the loss of that host costs more: etcd's new leader gives each lease its whole time anew, the
 primary's lock included. So the keeper of the primary's host gives the leadership to an etcd member on a host without a primary.
@@ -150,29 +151,32 @@ class Keeper:
         self.said = {}
         self.rests_until = 0.0
 
-    def round(self):
-        """Looks once; returns what is wrong with this member, or None."""
+    def look(self):
+        """Returns what is wrong with this member, or None; and whether it leads. None, None when nobody leads or this member isn't known."""
         members = {member["name"]: member for member in call("http://127.0.0.1:8008/cluster")["members"]}
         own = members.get(self.config["host"])
         leader = next((member for member in members.values() if member["role"] == "leader" and member["state"] == "running"), None)
         if own is None or leader is None:
-            return None
+            self.streamed = time.monotonic()
+            return None, None
         if own is leader:
             self.differs, self.looked_at, self.streamed = None, None, time.monotonic()
-            self.keep_etcd_leader_away()
-            return None
-        if own["state"] == "running" and self.has_waited():
-            return (f"has not streamed from the primary {leader['name']} for {time.monotonic() - self.streamed:.0f} s. Where "
-                    f"`journalctl -u patroni-{self.config['cluster']}-main` names no cause that ends by itself: {self.remedy()}")
-        if own["state"] != "running":
-            self.streamed = time.monotonic()
+            return None, True
+        return self.judge(own, leader), False
+
+    def judge(self, own, leader):
+        """Returns what is wrong with this member, which doesn't lead, or None."""
         self.compare(own, leader)
         if self.differs:
             return f"does not hold the rows of the primary {leader['name']}, whatever Patroni says of it: {self.differs}. {self.remedy()}"
+        # `running` is up and not streaming; a copy, a rewind or a start is another state, and takes as long as it takes.
+        if own["state"] != "running":
+            self.streamed = time.monotonic()
+        waits = time.monotonic() - self.streamed
+        if waits > PATIENCE:
+            return (f"has not streamed from the primary {leader['name']} for {waits:.0f} s. Where "
+                    f"`journalctl -u patroni-{self.config['cluster']}-main` names no cause that ends by itself: {self.remedy()}")
         return None
-
-    def has_waited(self):
-        return time.monotonic() - self.streamed > PATIENCE
 
     def remedy(self):
         """What an operator does about it."""
@@ -211,11 +215,13 @@ def watch():
         keeper = Keeper(json.load(file))
     while True:
         try:
-            wrong = keeper.round()
+            wrong, leads = keeper.look()
             if wrong:
                 keeper.tell(f"{keeper.config['host']} {wrong}")
             else:
                 keeper.said.clear()
+            if leads:
+                keeper.keep_etcd_leader_away()
             with open(VERDICT + ".new", "w", encoding="utf-8") as file:
                 json.dump({"wrong": wrong}, file)
             os.replace(VERDICT + ".new", VERDICT)
@@ -223,6 +229,21 @@ def watch():
             # What doesn't answer is Patroni's business, and comes back or is seen there.
             pass
         time.sleep(ROUND)
+
+
+def look(config):
+    """Looks once. Returns the exit status."""
+    with open(config, encoding="utf-8") as file:
+        keeper = Keeper(json.load(file))
+    try:
+        wrong, leads = keeper.look()
+    except (OSError, subprocess.SubprocessError) as error:
+        say(error)
+        return 1
+    if wrong:
+        say(wrong)
+        return 2
+    return 1 if leads is None else 0
 
 
 def verdict():
@@ -237,4 +258,6 @@ def verdict():
 if __name__ == "__main__":
     if sys.argv[1:] == ["--verdict"]:
         sys.exit(verdict())
+    if sys.argv[1:2] == ["--look"]:
+        sys.exit(look(*sys.argv[2:]))
     watch()
