@@ -20,6 +20,8 @@ check_etcd() {
     etcdctl --cluster $cluster member add $(jq -r .host "$manifest") --peer-urls=$(value ETCD_INITIAL_ADVERTISE_PEER_URLS "$initial")
 and then this again"
             within 60 is_well "$unit" || stop "$name is not well: journalctl -u $unit. Did it lose its data? docs/etcd.md tells how to replace it"
+            # One that was let in just now restarted until then, which is no loop.
+            [ -z "$(find "/var/containerops/data/etcd/$cluster/member" -maxdepth 0 -mmin -10)" ] || systemctl reset-failed "$unit"
         else
             # It asks each peer first, up to seven seconds.
             within 60 has_log "$cluster" || stop "$name does not start: journalctl -u $unit. Did it lose its data? docs/etcd.md tells how to replace it"
