@@ -487,6 +487,7 @@ def a_backup_that_is_broken_off_is_made_again(_):
         if status == "FAILED":
             check(1, "failed backups: there are 1 failed backups")
         let_it_catch_up()
+        time.sleep(1.1)  # Else the next one may have this one's name.
         as_user(backup_script, CLUSTER, "--owed")
         let_it_catch_up()
         archive_all()
