@@ -110,6 +110,8 @@ pub(super) struct ContainerPart {
     pub(super) restart_delay_secs: u32,
     /// Commands that the host runs before each start.
     pub(super) before_start: Vec<Vec<String>>,
+    /// The nice value of process 1, and of what doesn't set its own; none for 0.
+    pub(super) nice: Option<i8>,
 }
 
 impl ContainerPart {
@@ -143,6 +145,7 @@ impl ContainerPart {
             requires: Vec::new(),
             restart_delay_secs: 2,
             before_start: Vec::new(),
+            nice: None,
         }
     }
 }

@@ -29,7 +29,11 @@ const CLUSTER_CONFIG: &str = "/etc/containerops";
 const RESTORED: &str = "/restored";
 /// The program that starts Patroni. A changed one reaches a member by its restart.
 const START: &str = "/usr/local/lib/containerops";
+/// What both the program that starts Patroni and the keeper compare histories by.
+const HISTORY: &str = include_str!("../../templates/patroni/history.py");
 pub(super) const SOCKETS: &str = "/run/postgresql";
+/// After a freeze the fence has to be there before anybody writes. What it starts has 0.
+const FENCE_NICE: i8 = -15;
 const WATCHDOG_DEVICE: &str = "/dev/watchdog";
 /// Tells what starts Patroni that the host's watchdog is required.
 const WATCHDOG_VARIABLE: &str = "CONTAINEROPS_WATCHDOG";
@@ -52,6 +56,7 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
         format!("{start_path}/start.py"),
         text(include_str!("../../templates/patroni/start.py")),
     ));
+    files.push((format!("{start_path}/history.py"), text(HISTORY)));
     files.extend(keeper_files);
 
     let mut container = ContainerPart::new("main", provided.image);
@@ -78,6 +83,7 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
     container.is_read_only = true;
     container.health = Some(health());
     container.stop_timeout_secs = STOP_TIMEOUT_SECS;
+    container.nice = Some(FENCE_NICE);
     container.reload = Some(Reload::Signal("HUP".to_owned()));
     container.on_change = OnChange::Operator;
     container.member = Some(Member {
@@ -130,6 +136,10 @@ fn config_files(plan: &PatroniPlan, path: &str, cluster_path: &str) -> Vec<(Stri
         (
             format!("{path}/restore.sh"),
             script(include_str!("../../templates/patroni/restore.sh")),
+        ),
+        (
+            format!("{path}/rewind.py"),
+            script(include_str!("../../templates/patroni/rewind.py")),
         ),
         (
             format!("{path}/liveness.sh"),

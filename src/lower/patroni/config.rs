@@ -84,6 +84,8 @@ struct Postgresql {
     use_unix_socket_repl: bool,
     data_dir: String,
     bin_dir: String,
+    /// Programs that take the place of `PostgreSQL`'s.
+    bin_name: BTreeMap<&'static str, String>,
     pgpass: &'static str,
     basebackup: Vec<BTreeMap<&'static str, &'static str>>,
     authentication: BTreeMap<&'static str, Username>,
@@ -118,9 +120,9 @@ pub(super) fn patroni_yml(plan: &PatroniPlan) -> String {
         watchdog: fence,
         synchronous: _,
         data_checksums: _,
-        parameters,
+        parameters: _,
         pg_hba: _,
-        postgres_version,
+        postgres_version: _,
         bootstrap: _,
         superuser_secret: _,
         replication_secret: _,
@@ -144,19 +146,7 @@ pub(super) fn patroni_yml(plan: &PatroniPlan) -> String {
             hosts: etcd.iter().map(client_address).collect(),
         },
         bootstrap: bootstrap(plan),
-        postgresql: Postgresql {
-            listen: "0.0.0.0:5432",
-            connect_address: format!("{}:5432", member.address),
-            use_unix_socket: true,
-            use_unix_socket_repl: true,
-            data_dir: format!("{HOME}/data"),
-            bin_dir: images::bin_dir(*postgres_version),
-            pgpass: "/tmp/pgpass",
-            basebackup: vec![BTreeMap::from([("checkpoint", "fast")])],
-            authentication: authentication(),
-            parameters: local_parameters(*archive_timeout, parameters),
-            pg_hba: hba::lines(plan),
-        },
+        postgresql: postgresql(plan, *archive_timeout),
         watchdog: watchdog(*fence, *timing),
         tags: tags(*is_read_replica),
     };
@@ -165,6 +155,23 @@ pub(super) fn patroni_yml(plan: &PatroniPlan) -> String {
         member.host,
         to_yaml(&file)
     )
+}
+
+fn postgresql(plan: &PatroniPlan, archive_timeout: Option<u32>) -> Postgresql {
+    Postgresql {
+        listen: "0.0.0.0:5432",
+        connect_address: format!("{}:5432", plan.member.address),
+        use_unix_socket: true,
+        use_unix_socket_repl: true,
+        data_dir: format!("{HOME}/data"),
+        bin_dir: images::bin_dir(plan.postgres_version),
+        bin_name: BTreeMap::from([("pg_rewind", format!("{CONFIG}/rewind.py"))]),
+        pgpass: "/tmp/pgpass",
+        basebackup: vec![BTreeMap::from([("checkpoint", "fast")])],
+        authentication: authentication(),
+        parameters: local_parameters(archive_timeout, plan.parameters),
+        pg_hba: hba::lines(plan),
+    }
 }
 
 fn rest_api(member: Placed, members: &[Placed]) -> RestApi {

@@ -57,9 +57,8 @@ pub(super) fn configuration(plan: &PatroniPlan) -> Value {
         "slots": slots,
         "postgresql": {
             "use_pg_rewind": true,
-            // It throws nothing away that the rewind would have kept, and Patroni never tries a rewind again that failed beside a healthy primary:
-            // without this, the member would stay behind until somebody comes.
-            "remove_data_directory_on_rewind_failure": true,
+            // What is left of a failed rewind may be the last place of somebody's rows: the keeper has it copied anew, and kept.
+            "remove_data_directory_on_rewind_failure": false,
             "use_slots": true,
             "parameters": parameters(plan.parameters),
         },

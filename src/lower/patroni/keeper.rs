@@ -26,6 +26,7 @@ pub(super) fn lower(
             format!("{path}/keeper.py"),
             text(include_str!("../../../templates/patroni/keeper.py")),
         ),
+        (format!("{path}/history.py"), text(super::HISTORY)),
         (format!("{path}/keeper.json"), text(config(plan))),
     ];
     let mut container = ContainerPart::new("keeper", image);

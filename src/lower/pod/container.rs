@@ -42,6 +42,7 @@ pub(super) fn unit(
         requires,
         restart_delay_secs,
         before_start,
+        nice,
     } = part;
     let container = format!("{}-{name}", pod.name);
     let mut unit = Unit::new();
@@ -71,10 +72,17 @@ pub(super) fn unit(
         common::push_reload(&mut unit, host, &container, reload);
     }
     push_before_start(&mut unit, before_start);
-    unit.push(ServiceKey::Restart, "always")
-        .push(ServiceKey::RestartSec, restart_delay_secs);
+    push_restart(&mut unit, *restart_delay_secs, *nice);
     common::push_timeouts(&mut unit, *stop_timeout_secs);
     unit
+}
+
+fn push_restart(unit: &mut Unit, delay_secs: u32, nice: Option<i8>) {
+    unit.push(ServiceKey::Restart, "always")
+        .push(ServiceKey::RestartSec, delay_secs);
+    if let Some(nice) = nice {
+        unit.push(ServiceKey::Nice, nice);
+    }
 }
 
 fn push_sysctls(unit: &mut Unit, sysctls: &[(String, String)]) {

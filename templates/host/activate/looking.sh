@@ -160,11 +160,14 @@ check_start() {
     jq -r '.units | to_entries[] | select(.value.member.kind == "patroni") | .key | rtrimstr(".service")' "$manifest" | while read -r name; do
         image=$(value Image "$(unit_files "/$name.container")")
         podman image exists "$image" || continue
-        cp "$bundle/rootfs/etc/containerops/${name%-main}/start/start.py" "$work/start.py"
-        pair="$(podman image inspect --format '{{.Id}}' "$image") $(sha256sum <"$work/start.py" | cut -d ' ' -f 1)"
+        start=$bundle/rootfs/etc/containerops/${name%-main}/start
+        mkdir -p "$work/start"
+        cp "$start"/*.py "$work/start"
+        chmod -R go+rX "$work/start"
+        pair="$(podman image inspect --format '{{.Id}}' "$image") $(cat "$start"/*.py | sha256sum | cut -d ' ' -f 1)"
         grep -qxF "$pair" "$state/starts" "$work/starts" 2>/dev/null && continue
         if without_lock podman run --rm --quiet --pull=never --network=none --log-driver=none --user=65534 --security-opt=label=disable \
-            --entrypoint=python3 --volume="$work/start.py:/start.py:ro" "$image" /start.py --check >/dev/null 2>"$work/errors"; then
+            --entrypoint=python3 --volume="$work/start:/start:ro" "$image" /start/start.py --check >/dev/null 2>"$work/errors"; then
             echo "$pair" >>"$work/starts"
         else
             sed "s|^start.py: ||; s|^|$image does not fit: |" "$work/errors" >>"$work/misfits"

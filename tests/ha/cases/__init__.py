@@ -4,7 +4,7 @@ Each has a half with the fix, which fails by itself, and some have one without, 
 that hang. The half without is tried up to three times.
 """
 
-from . import clocks, flip, histories, lawful, stale
+from . import clocks, flip, histories, lawful, rewind, stale
 
 # name: (with the fix, without)
 CASES = {
@@ -13,6 +13,7 @@ CASES = {
     "unfenced": (stale.unfenced_with, None),
     "lawful": (lawful.run, None),
     "clocks": (clocks.run, None),
-    "histories": (histories.run, None),
+    "histories": (histories.with_, histories.without),
+    "rewind": (rewind.run, None),
     "flip": (flip.with_, flip.without),
 }

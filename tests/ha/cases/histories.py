@@ -8,15 +8,24 @@ with 2 and a line about it when it doesn't, with 1 when it can't tell.
 
 import time
 
-from trial.cluster import FIXED, PATRONI, Cluster
+from trial.cluster import FIXED, PATRONI, STOCK, Cluster
 from trial.rendered import keeper_config
 
 DATA = "/var/lib/postgresql/data"
 SHARES, CANNOT_TELL, DIFFERS = 0, 1, 2
 SECONDS = 60
+TURN = "/containerops/patroni/app/copies"
+ASK_AGAIN = """
+import urllib.error, urllib.request
+try:
+    print(urllib.request.urlopen(urllib.request.Request("http://127.0.0.1:8008/keep", b'{"bytes": 1}')).read())
+except urllib.error.HTTPError as error:
+    print(error.code, error.read())
+"""
 
 
-def run(case):
+def with_(case):
+    """The member does not stream from the stranger, so that its rows stay; the keeper has it copied anew, and they are in the directory that is kept."""
     # No segment may end early: the state lasts while the primary is behind.
     cluster = Cluster(case, FIXED, parameters={"archive_timeout": 0})
     try:
@@ -25,10 +34,29 @@ def run(case):
         first.query("create table written (key text primary key)")
         find(case, cluster, {first: SHARES, second: SHARES, third: SHARES})
         make_histories(cluster)
-        unnoticed(cluster)
+        case.wait_until(f"{third.name} streams", third.is_streaming, SECONDS)
+        case.wait_until(f"{second.name} says why it does not", lambda: f"{second.name} does not stream from {first.name}" in second.patroni.logged(), SECONDS)
+        time.sleep(2 * cluster.loop_wait)
+        case.expect("started streaming WAL" not in second.patroni.logged(second.marked), f"{second.name} streamed from another history")
+        find(case, cluster, {first: SHARES, second: DIFFERS, third: SHARES})
+        heal(cluster)
+    finally:
+        cluster.close()
+
+
+def without(case):
+    """Returns the rows that a standby has which `streams` and is not behind, and its primary doesn't."""
+    cluster = Cluster(case, STOCK, parameters={"archive_timeout": 0})
+    try:
+        cluster.start()
+        first, second, third = cluster.members
+        first.query("create table written (key text primary key)")
+        make_histories(cluster)
+        others = unnoticed(cluster)
         find(case, cluster, {first: SHARES, second: DIFFERS, third: SHARES})
         stuck(cluster)
         find(case, cluster, {first: SHARES, second: DIFFERS, third: SHARES})
+        return others
     finally:
         cluster.close()
 
@@ -49,6 +77,7 @@ def make_histories(cluster):
     first.patroni.exec("pg_ctl", "restart", "-w", "-m", "fast", "-D", DATA, "-l", "/tmp/restarted.log")
     promote(first)
     first.query("set synchronous_commit = local; insert into written values ('first 1')")
+    second.marked = second.patroni.log.stat().st_size
     for member in (first, second):
         member.patroni.thaw()
         case.wait_until(f"{first.name} holds the lock", lambda: cluster.primary() is first, 20)
@@ -65,14 +94,14 @@ def unnoticed(cluster):
     first, second, third = cluster.members
     case.wait_until("both others stream", lambda: second.is_streaming() and third.is_streaming(), SECONDS)
     case.expect(third_has_replayed(first, third), f"{third.name} doesn't follow: nothing is shown")
-    timelines = {member.status().get("timeline") for member in cluster.members}
-    case.expect(len(timelines) == 1, f"timelines differ: {cluster.describe()}")
+    case.wait_until("their timelines have one number", lambda: len({member.status().get("timeline") for member in cluster.members}) == 1, SECONDS)
     count = "select count(*) filter (where key like 'first%'), count(*) filter (where key like 'second%') from written"
     rows = {member.name: member.query(count)[0] for member in cluster.members}
     case.say(f"rows of the first and of the second: {rows}; {cluster.describe()}")
     case.expect(rows == {first.name: (1, 0), second.name: (0, 2000), third.name: (1, 0)}, f"other rows than those that were made: {rows}")
     case.expect("running pg_rewind" not in second.patroni.logged(), f"{second.name} was rewound")
     case.measure("standby with other rows", f"`streaming`, lag {lag(cluster, second)}")
+    return rows[second.name][1]
 
 
 def third_has_replayed(first, third):
@@ -88,6 +117,34 @@ def stuck(cluster):
     time.sleep(2 * cluster.loop_wait)
     case.expect(not second.is_streaming(), f"{second.name} streams again")
     case.measure("once the primary's WAL is longer", f"`{second.status().get('state')}`, lag {lag(cluster, second)}")
+
+
+def heal(cluster):
+    """Only in its turn, and once."""
+    case = cluster.case
+    first, second, third = cluster.members
+    cluster.etcd.put(TURN, third.name)
+    for member in cluster.members:
+        member.keeper.start()
+    case.wait_until("the keeper waits for its turn", lambda: f"it is the turn of {third.name}" in second.keeper.logged(), SECONDS)
+    case.expect(not (second.host.directory / "data/kept").exists(), "it did not wait")
+    began = time.monotonic()
+    cluster.etcd.delete(TURN)
+    cluster.wait_healthy(SECONDS)
+    case.measure("copied anew, streams after its turn came", time.monotonic() - began, "s")
+    case.wait_until("all have the same rows", lambda: len({tuple(sorted(member.query("select key from written"))) for member in cluster.members}) == 1, SECONDS)
+    options = "-p 5499 -k /tmp -c primary_conninfo= -c listen_addresses= -c primary_slot_name="
+    second.patroni.exec("pg_ctl", "start", "-w", "-D", "/var/lib/postgresql/kept", "-l", "/tmp/kept.log", "-o", options)
+    rows = second.patroni.exec("psql", "-XAtq", "-h", "/tmp", "-p", "5499", "-U", "postgres", "-c", "select count(*) from written where key like 'second%'").strip()
+    second.patroni.exec("pg_ctl", "stop", "-w", "-m", "immediate", "-D", "/var/lib/postgresql/kept")
+    case.measure("of the 2000 rows that it alone had, in the directory that is kept", int(rows))
+    case.expect(rows == "2000" and "copied anew now" in second.keeper.logged(), second.keeper.logged())
+    for member in (first, third):
+        case.expect("copied anew" not in member.keeper.logged(), f"{member.name} was to be copied, too: {member.keeper.logged()}")
+    case.wait_until("the turn is given up", lambda: not cluster.etcd.get(TURN), SECONDS)
+    find(case, cluster, {first: SHARES, second: SHARES, third: SHARES})
+    said = second.patroni.exec("python3", "-c", ASK_AGAIN)
+    case.expect("kept is there already" in said, f"a second directory would be kept: {said}")
 
 
 def lag(cluster, member):

@@ -1,6 +1,7 @@
 """Three hosts with an etcd and a Patroni member each, as the rendered example says: two candidates and a replica for reading."""
 
 import json
+import shutil
 import urllib.error
 import urllib.request
 
@@ -37,6 +38,10 @@ class Member:
         self.patroni = Container(self.host, "patroni", [*program, _CONFIG], "postgres", mounts, environment, rendered.restart_seconds("patroni-app-main"))
         # JSON is YAML.
         (directory / "settings/patroni.yml").write_text(json.dumps(rendered.member_settings(name, parameters), indent=1))
+        shutil.copy(rendered.rewind(name), directory / "settings")
+        self.keeper = Container(self.host, "keeper", ["python3", case.programs["finder"]], "postgres",
+                                {"/etc/keeper": directory / "keeper-settings", "/tmp": directory / "keeper-tmp"}, environment, 2)
+        shutil.copy(rendered.keeper_config(name), directory / "keeper-settings")
 
     def connect(self):
         connection = psycopg2.connect(host=self.address, dbname="postgres", user="postgres", connect_timeout=2, keepalives_idle=2, keepalives_interval=1,
@@ -76,7 +81,7 @@ class Member:
 
     def cut_power(self):
         """Ends every process of the host at once."""
-        for container in (self.patroni, self.etcd):
+        for container in (self.keeper, self.patroni, self.etcd):
             container.stop()
 
     def power_on(self):
@@ -152,7 +157,6 @@ class Cluster:
 
     def close(self):
         for member in self.members:
-            for container in (member.patroni, member.etcd):
-                container.stop()
+            member.cut_power()
         for member in self.members:
             member.host.remove()

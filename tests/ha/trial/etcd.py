@@ -23,6 +23,17 @@ class Etcd:
                 return base64.b64decode(found[0]["value"]).decode() if found else None
         raise Failed("no member of etcd answers")
 
+    def get(self, key):
+        """What stands under a key, or None."""
+        found = self._ask(next(iter(self._addresses)), "kv/range", {"key": _coded(key)}).get("kvs", [])
+        return base64.b64decode(found[0]["value"]).decode() if found else None
+
+    def put(self, key, value):
+        self._ask(next(iter(self._addresses)), "kv/put", {"key": _coded(key), "value": _coded(value)})
+
+    def delete(self, key):
+        self._ask(next(iter(self._addresses)), "kv/deleterange", {"key": _coded(key)})
+
     def leader(self):
         """The host of etcd's leader, None while there is none."""
         hosts, leader = {}, None

@@ -39,6 +39,11 @@ def keeper_config(host):
     return str(OUT / host / "rootfs/etc/containerops/patroni-app/keeper/keeper.json")
 
 
+def rewind(host):
+    """What stands for pg_rewind: a path."""
+    return OUT / host / "rootfs/etc/containerops/patroni-app/main/rewind.py"
+
+
 def dynamic():
     """What all members share: ttl and the like."""
     return patroni(NAMES[0])["bootstrap"]["dcs"]

@@ -10,6 +10,7 @@ from lab import places, switch
 # Segments of WAL between the last checkpoint and the cut: more than Patroni keeps by itself, fewer than make a checkpoint.
 SEGMENTS = 16
 _WAL = "/var/lib/postgresql/data/pg_wal"
+_KEPT = "/var/containerops/data/patroni/app/kept/PG_VERSION"
 
 
 def run(lab):
@@ -50,7 +51,7 @@ def writable_once(lab):
 
 
 def copied_anew(lab):
-    """The old primary has lost the WAL that a rewind reads: it becomes a copy of the new one."""
+    """The old primary has lost the WAL that a rewind reads: it becomes a copy of the new one, and its old directory is kept."""
     leader = lab.leader()
     move_away_from_checkpoint(lab, leader)
     cut = time.time()
@@ -63,7 +64,8 @@ def copied_anew(lab):
         lab.hosts[leader].run("podman", "exec", "patroni-app-main", "bash", "-c", f"PATH=$(echo /usr/lib/postgresql/*/bin):$PATH; {remove}")
     lab.measure("mended to healthy cluster, copied anew", come_back(lab, leader), "s")
     said = patroni_since(lab, leader, cut)
-    lab.expect("pg_rewind exit code=1" in said and "removing" in said, f"{leader} could be rewound: nothing was tested\n{said}")
+    lab.expect("pg_rewind exit code=1" in said and "removing" not in said, f"{leader} could be rewound: nothing was tested\n{said}")
+    lab.expect(lab.hosts[leader].run("test", "-e", _KEPT, check=False).returncode == 0, f"the data directory that {leader} had is not kept")
 
 
 def move_away_from_checkpoint(lab, leader):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stands beside a Patroni member: keeps etcd's leader off the primary's host, and finds a member that differs from the primary.
+"""Stands beside a Patroni member: keeps etcd's leader off the primary's host, finds a member that differs from the primary, and heals it.
 
 usage: keeper.py                 watches, for ever
        keeper.py --verdict       says what it found last; exit status 0, or 1 when the member differs or does not stream
@@ -9,23 +9,27 @@ Where the primary's host has etcd's leader too, the loss of that host costs more
 primary's lock included. So the keeper of the primary's host gives the leadership to an etcd member on a host without a primary.
 https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/
 
-Patroni and pg_rewind take members of one timeline number for members of one history. Two members that were promoted from one timeline
-have one number too, and a standby of the one may stream from the other while it holds other rows. So the timeline's history file and
-the WAL behind the switch, whose first record holds the moment of the promotion, are compared with the primary's.
+Patroni and pg_rewind take members of one timeline number for members of one history. The keeper compares histories (history.py).
 
-What it finds it says once a quarter of an hour, on standard error. It changes no data.
+A member is healed, which is copied anew, when no waiting can mend it: it differs, its last rewind failed, or the primary has no longer the WAL that
+it needs. Its old directory may be the last place of somebody's rows, so it is healed only where that can be kept beside the new one (start.py does
+that), once; while the primary answers, which then has all that can be copied; and never while another member of the cluster is copied. Else the
+keeper says what an operator has to do.
+
+What it finds it says once a quarter of an hour, on standard error.
 """
 
 import base64
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+
+from history import bytes_of, difference, segment_of, switches
 
 CONFIG = "/etc/keeper/keeper.json"
 VERDICT = "/tmp/verdict.json"
@@ -34,11 +38,15 @@ ROUND = 10
 LOOK_AGAIN = 60
 # Seconds that a member may be up and not stream: a restart, a rewind and the archive's WAL take less.
 PATIENCE = 120
+# Seconds after which a rewind that failed is taken for the last word.
+FAILED_PATIENCE = 20
 SAY_AGAIN = 900
-# Seconds that etcd's leader is left where it is after it was moved.
+# Seconds that etcd's leader is left where it is after it was moved, and a member that is being copied.
 REST = 60
-# Bytes of WAL that are compared: more than the record of a promotion has.
-WAL_BYTES = 64
+# Seconds for which etcd holds the right to copy a member, unless its keeper goes on asking for it.
+COPY_LEASE = 60
+# Disk that stays free beside the old directory and the new one: WAL that comes meanwhile.
+RESERVE = 2 << 30
 
 
 def say(words):
@@ -56,6 +64,56 @@ def call(url, body=None, timeout=3):
 def text(key):
     """Text as etcd's JSON has it, and back."""
     return base64.b64encode(key.encode()).decode()
+
+
+def keep(wanted):
+    """Asks start.py for what it keeps, or to keep something: returns its answer."""
+    try:
+        return call("http://127.0.0.1:8008/keep", wanted)
+    except urllib.error.HTTPError as error:
+        if error.code == 409:
+            return json.load(error)
+        return {"why_not": "its container was not restarted since start.py can keep a data directory"}
+
+
+class Turn:
+    """The right to copy a member of the cluster, which one keeper has at a time: a key in etcd that ends with its lease."""
+
+    def __init__(self, config):
+        self.etcd = sorted(config["etcd"].values())
+        self.key, self.host = text(f"/containerops/patroni/{config['cluster']}/copies"), config["host"]
+        self.lease = None
+
+    def ask(self, path, body):
+        """Asks the etcd members in turn, until one answers."""
+        error = OSError("no member of etcd is known")
+        for address in self.etcd:
+            try:
+                return call(f"http://{address}/v3/{path}", body)
+            except OSError as problem:
+                error = problem
+        raise error
+
+    def take(self):
+        """Takes the turn, or goes on having it. Returns the host that has it."""
+        if self.lease and "TTL" in self.ask("lease/keepalive", {"ID": self.lease}).get("result", {}):
+            return self.host
+        self.lease = self.ask("lease/grant", {"TTL": COPY_LEASE})["ID"]
+        said = self.ask("kv/txn", {
+            "compare": [{"key": self.key, "target": "CREATE", "createRevision": "0"}],
+            "success": [{"requestPut": {"key": self.key, "value": text(self.host), "lease": self.lease}}],
+            "failure": [{"requestRange": {"key": self.key}}]})
+        if said.get("succeeded"):
+            return self.host
+        found = said["responses"][0]["response_range"].get("kvs", [])
+        self.give_up()
+        return base64.b64decode(found[0]["value"]).decode() if found else "nobody"
+
+    def give_up(self):
+        """Lets another one have it."""
+        if self.lease:
+            lease, self.lease = self.lease, None
+            self.ask("lease/revoke", {"ID": lease})
 
 
 # ----------------------------------------------------------------------------------------------------------- etcd's leader
@@ -104,37 +162,39 @@ def ask(host, statement):
     return done.stdout.rstrip("\n")
 
 
-def history(host, timeline):
-    """Returns the switches that lead to a timeline, each as (timeline, LSN), or [] when its file is gone."""
-    file = f"pg_wal/{timeline:08X}.history"
-    found = ask(host, f"select encode(pg_read_binary_file('{file}', 0, 1000000, true), 'escape')")
-    return re.findall(r"^\s*(\d+)\s+([0-9A-F]+/[0-9A-F]+)", found, re.MULTILINE)
+class Server:
+    """A member's history and WAL, by SQL."""
+
+    def __init__(self, host):
+        self.host = host
+
+    def history(self, timeline):
+        """The text of a timeline's history file, '' where it is gone."""
+        return ask(self.host, f"select encode(pg_read_binary_file('pg_wal/{timeline:08X}.history', 0, 1000000, true), 'escape')")
+
+    def wal(self, name, offset, length):
+        """Bytes of a file of WAL, none where it is gone."""
+        return bytes.fromhex(ask(self.host, f"select encode(pg_read_binary_file('pg_wal/{name}', {offset}, {length}, true), 'hex')"))
 
 
-def wal(host, timeline, lsn, segment):
-    """Returns the WAL at an LSN in hexadecimal; shorter or '' where it is gone or not written yet."""
-    file, offset = divmod(lsn, segment)
-    per_file = (1 << 32) // segment
-    name = f"pg_wal/{timeline:08X}{file // per_file:08X}{file % per_file:08X}"
-    length = min(WAL_BYTES, segment - offset)
-    return ask(host, f"select encode(pg_read_binary_file('{name}', {offset}, {length}, true), 'hex')")
-
-
-def difference(own, primary, timeline):
-    """Returns how the history of a member differs from the primary's, or None where it doesn't or nothing can be compared."""
-    here, there = history(own, timeline), history(primary, timeline)
-    if not here or not there:
-        return None
-    if here != there:
-        return f"timeline {timeline} branches off at {here[-1][1]} of timeline {here[-1][0]} here, and at {there[-1][1]} of timeline {there[-1][0]} there"
-    high, low = here[-1][1].split("/")
-    lsn = (int(high, 16) << 32) + int(low, 16)
-    segment = int(ask(own, "select setting from pg_settings where name = 'wal_segment_size'"))
-    mine, theirs = wal(own, timeline, lsn, segment), wal(primary, timeline, lsn, segment)
-    length = min(len(mine), len(theirs))
-    if mine[:length] != theirs[:length]:
-        return f"the WAL of timeline {timeline} behind {here[-1][1]} is another one here than there"
-    return None
+def lack(own, primary):
+    """Returns where a member stands that can never get what it needs from the primary, and why, or (None, None). What the archive has, PostgreSQL has
+    fetched already."""
+    lsn, sure, timeline, waits = ask(own, """select concat_ws(' ', pg_last_wal_replay_lsn(), min_recovery_end_lsn, min_recovery_end_timeline,
+        pg_get_wal_replay_pause_state() <> 'not paused' or current_setting('recovery_min_apply_delay') <> '0') from pg_control_recovery()""").split()
+    if waits == "t":
+        # It has WAL that somebody does not want to be replayed yet.
+        return None, None
+    current, segment, oldest = ask(primary, """select concat_ws(' ', substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8),
+        (select setting from pg_settings where name = 'wal_segment_size'), (select min(substr(name, 9)) from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'))""").split()
+    current, segment = int(current, 16), int(segment)
+    forks = dict(switches(Server(primary).history(current))) if current > 1 else {}
+    # The end of what recovery has to reach is as old as the last restart point, and then on an older timeline.
+    if int(timeline) not in (0, current) and (timeline not in forks or bytes_of(forks[timeline]) < bytes_of(sure)):
+        return lsn, f"it has {sure} of timeline {timeline}, which the primary's timeline {current} does not come from"
+    if segment_of(bytes_of(lsn), segment)[0] < oldest:
+        return lsn, f"it needs the WAL behind {lsn}, and the primary has none before segment {oldest}"
+    return None, None
 
 
 # -------------------------------------------------------------------------------------------------------------- watching
@@ -143,46 +203,119 @@ def difference(own, primary, timeline):
 class Keeper:
     """What is known from round to round."""
 
-    def __init__(self, config):
+    def __init__(self, config, heals):
         self.config = config
         self.looked_at = None
         self.looked = 0.0
         self.differs = None
-        self.streamed = time.monotonic()
+        self.waited, self.looked_last = 0.0, time.monotonic()
         self.said = {}
-        self.rests_until = 0.0
+        self.rests_until = {"etcd": 0.0, "copy": 0.0}
+        # Since when a failed rewind is known; up to where it has replayed, and since when.
+        self.failed, self.stands = None, (None, 0.0)
+        self.others, self.is_paused = [], False
+        # Who only looks heals nobody.
+        self.heals, self.turn = heals, Turn(config)
 
     def look(self):
         """Returns what is wrong with this member, or None; and whether it leads. None, None when nobody leads or this member isn't known."""
-        members = {member["name"]: member for member in call("http://127.0.0.1:8008/cluster")["members"]}
+        seen = call("http://127.0.0.1:8008/cluster")
+        members = {member["name"]: member for member in seen["members"]}
         own = members.get(self.config["host"])
         leader = next((member for member in members.values() if member["role"] == "leader" and member["state"] == "running"), None)
+        self.others, self.is_paused = [member for member in members.values() if member is not own], seen.get("pause", False)
         if own is None or leader is None:
-            self.streamed = time.monotonic()
+            self.waited = 0.0
             return None, None
         if own is leader:
-            self.differs, self.looked_at, self.streamed = None, None, time.monotonic()
+            self.differs, self.looked_at, self.waited = None, None, 0.0
+            self.turn.give_up()
             return None, True
         return self.judge(own, leader), False
 
     def judge(self, own, leader):
-        """Returns what is wrong with this member, which doesn't lead, or None."""
+        """Returns what is wrong with this member, which doesn't lead, or None; heals it where that is the only way."""
+        if own["state"] == "streaming":
+            self.turn.give_up()
+        elif self.turn.lease:
+            self.turn.take()
+        if own["state"] == "creating replica" or time.monotonic() < self.rests_until["copy"]:
+            self.waited = 0.0
+            return None
         self.compare(own, leader)
         if self.differs:
-            return f"does not hold the rows of the primary {leader['name']}, whatever Patroni says of it: {self.differs}. {self.remedy()}"
-        # `running` is up and not streaming; a copy, a rewind or a start is another state, and takes as long as it takes.
-        if own["state"] != "running":
-            self.streamed = time.monotonic()
-        waits = time.monotonic() - self.streamed
-        if waits > PATIENCE:
-            return (f"has not streamed from the primary {leader['name']} for {waits:.0f} s. Where "
-                    f"`journalctl -u patroni-{self.config['cluster']}-main` names no cause that ends by itself: {self.remedy()}")
-        return None
+            return f"does not hold the rows of the primary {leader['name']}, whatever Patroni says of it: {self.differs}. {self.heal(leader)}"
+        if self.has_failed(own):
+            return f"could not be rewound to the primary {leader['name']}: `journalctl -u patroni-{self.config['cluster']}-main` tells why. {self.heal(leader)}"
+        waits = self.waits(own["state"])
+        if waits <= PATIENCE:
+            return None
+        lacks = self.lacks(own, leader) if own["state"] == "running" else None
+        if lacks:
+            return f"can't stream from the primary {leader['name']} any more: {lacks}. {self.heal(leader)}"
+        return (f"has not streamed from the primary {leader['name']} for {waits:.0f} s. Where "
+                f"`journalctl -u patroni-{self.config['cluster']}-main` names no cause that ends by itself: {self.remedy()}")
+
+    def waits(self, state):
+        """For how long the member does not stream by now. A start, a recovery or a rewind takes as long as it takes; what is tried again and again
+        comes back to one of the states that count."""
+        passed, self.looked_last = time.monotonic() - self.looked_last, time.monotonic()
+        if state == "streaming":
+            self.waited = 0.0
+        elif state in ("running", "stopped", "start failed", "crashed"):
+            self.waited += min(passed, 2 * ROUND)
+        return self.waited
+
+    def has_failed(self, own):
+        """Whether its rewind failed, and was not tried again since."""
+        if own["state"] == "streaming" or not keep({}).get("rewind_failed"):
+            self.failed = None
+            return False
+        self.failed = self.failed or time.monotonic()
+        return time.monotonic() - self.failed >= FAILED_PATIENCE
+
+    def lacks(self, own, leader):
+        """What the primary can never send to it, once it has stood still for as long as a look takes to be repeated."""
+        lsn, words = lack(own["host"], leader["host"])
+        if words is None or lsn != self.stands[0]:
+            self.stands = (lsn, time.monotonic())
+        return words if words and time.monotonic() - self.stands[1] >= LOOK_AGAIN else None
+
+    def heal(self, leader):
+        """Has the member copied anew, its old directory kept. Returns what is done, or why it isn't and what an operator does."""
+        if not self.heals:
+            return self.remedy()
+        why_not = self.obstacle(leader) or keep({"bytes": self.size(leader) + RESERVE}).get("why_not")
+        if why_not:
+            return f"It is not copied anew by itself: {why_not}. {self.remedy()}"
+        self.differs, self.looked_at, self.failed, self.rests_until["copy"] = None, None, None, time.monotonic() + REST
+        return f"It is copied anew now, and its old data directory stays as {self.place()}/kept: remove that once nobody misses rows"
+
+    def obstacle(self, leader):
+        """Why a member is not copied now, or None, with the turn taken."""
+        if self.is_paused:
+            return "the cluster is paused"
+        copied = [member["name"] for member in self.others if member["state"] == "creating replica"]
+        if copied:
+            return f"{copied[0]} is copied at the moment"
+        if ask(leader["host"], "select pg_is_in_recovery()") != "f":
+            return f"{leader['name']} is not a primary yet"
+        holder = self.turn.take()
+        return None if holder == self.config["host"] else f"it is the turn of {holder}"
+
+    @staticmethod
+    def size(leader):
+        """Bytes that a copy of the primary takes."""
+        return int(ask(leader["host"], "select (select sum(pg_database_size(oid)) from pg_database) + (select sum(size) from pg_ls_waldir())"))
+
+    def place(self):
+        """Where the member's data directory lies on its host."""
+        return f"/var/containerops/data/patroni/{self.config['cluster']}"
 
     def remedy(self):
         """What an operator does about it."""
         cluster, host = self.config["cluster"], self.config["host"]
-        return (f"It may be the last place of rows that somebody misses, so keep a copy of /var/containerops/data/patroni/{cluster}/data first; then "
+        return (f"It may be the last place of rows that somebody misses, so keep a copy of {self.place()}/data first; then "
                 f"`podman exec patroni-{cluster}-main patronictl reinit {cluster} {host} --force` makes it a copy of the primary")
 
     def compare(self, own, leader):
@@ -193,16 +326,17 @@ class Keeper:
         pair = (own["timeline"], leader["name"])
         if pair == self.looked_at and time.monotonic() - self.looked < LOOK_AGAIN:
             return
-        self.differs = difference(own["host"], leader["host"], own["timeline"])
+        size = int(ask(own["host"], "select setting from pg_settings where name = 'wal_segment_size'"))
+        self.differs = difference(own["timeline"], Server(own["host"]), Server(leader["host"]), size)
         self.looked_at, self.looked = pair, time.monotonic()
 
     def keep_etcd_leader_away(self):
-        if time.monotonic() < self.rests_until:
+        if time.monotonic() < self.rests_until["etcd"]:
             return
         host = move_etcd_leader(self.config)
         if host:
             say(f"etcd's leader was on the primary's host, and is on {host} now")
-            self.rests_until = time.monotonic() + REST
+            self.rests_until["etcd"] = time.monotonic() + REST
 
     def tell(self, words):
         """Says the same thing once in a while."""
@@ -215,7 +349,7 @@ def watch():
     # Process 1 has no default for it: without this each stop takes ten seconds and ends with SIGKILL.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with open(CONFIG, encoding="utf-8") as file:
-        keeper = Keeper(json.load(file))
+        keeper = Keeper(json.load(file), heals=True)
     while True:
         try:
             wrong, leads = keeper.look()
@@ -237,7 +371,7 @@ def watch():
 def look(config):
     """Looks once. Returns the exit status."""
     with open(config, encoding="utf-8") as file:
-        keeper = Keeper(json.load(file))
+        keeper = Keeper(json.load(file), heals=False)
     try:
         wrong, leads = keeper.look()
     except (OSError, subprocess.SubprocessError) as error:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Starts Patroni with a cure and a fence, as process 1 of its container.
+"""Starts Patroni with a cure, a fence and a keeper's request, as process 1 of its container.
 
 usage: start.py PATRONI_YML    starts Patroni
        start.py --check        says whether both fit the Patroni of this image; exit status 0, or 1 with the reasons
@@ -16,6 +16,12 @@ too. systemd starts the container again. https://patroni.readthedocs.io/en/lates
 
 The moments of the fence are exact. Patroni counts from the end of a renewal, which may take retry_timeout; here the time counts from
 before the request that made the lock live on. CLOCK_BOOTTIME goes on while the machine sleeps.
+
+The member streams only from a primary whose history it shares (history.py): PostgreSQL would write the WAL of the other over its own, which may be
+the last place of somebody's rows. It runs without streaming then, until the keeper heals it.
+
+The request: `POST /keep` on Patroni's REST interface copies the member anew, as `patronictl reinit` does, and keeps its data directory beside the
+new one, as `kept`. It may be the last place of somebody's rows. Refused where one is kept already, or the disk has no room for both.
 
 Patroni lifts a ttl below 20 to 20, since a watchdog of its own counts late. That floor is lower here.
 
@@ -36,8 +42,12 @@ import sys
 import threading
 import time
 
+import history
+
 FENCED = 75
 LOWEST_TTL = 8
+# Names beside the data directory: the one that was replaced; what rewind.py leaves where a rewind failed.
+KEPT, REWIND_FAILED = "kept", "rewind-failed"
 # What the description says of the watchdog: `device`, or nothing for the fence here.
 WATCHDOG = "CONTAINEROPS_WATCHDOG"
 # Set while another Python is tried, so that it is tried once.
@@ -67,7 +77,9 @@ def now():
 
 
 def end(words):
-    """Ends the container. The words must not hold that up: whoever reads standard error may stand still."""
+    """Ends the container: at once what may write, then what may be said. The words must not hold up the rest: whoever reads standard error may stand still."""
+    if os.getpid() == 1:
+        os.kill(-1, signal.SIGKILL)
     writer = threading.Thread(target=os.write, args=(2, words.encode()), daemon=True)
     writer.start()
     writer.join(0.05)
@@ -80,6 +92,8 @@ def fork():
     child = os.fork()
     if child == 0:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+        # Its unit puts process 1 first, so that after a freeze it is there before anybody writes.
+        os.setpriority(os.PRIO_PROCESS, 0, max(0, os.getpriority(os.PRIO_PROCESS, 0)))
     return child
 
 
@@ -254,6 +268,153 @@ def put_up_fence(pipe):
     WatchdogConfig.get_impl = lambda self: fence()
 
 
+class Keep:
+    """The directory that is replaced when the keeper asks for it, and what speaks against it."""
+
+    is_asked = False
+
+    @staticmethod
+    def state(data):
+        """What the keeper wants to know first: whether a directory is kept, and whether the last rewind failed."""
+        home = os.path.dirname(data)
+        return {"kept": os.path.exists(os.path.join(home, KEPT)), "rewind_failed": os.path.exists(os.path.join(home, REWIND_FAILED))}
+
+    @staticmethod
+    def refusal(data, needed):
+        """Returns why a directory can't be kept beside a copy of so many bytes, or None."""
+        home = os.path.dirname(data)
+        if os.path.exists(os.path.join(home, KEPT)):
+            return f"{KEPT} is there already, from the last time"
+        # The copy's tablespaces would lie in the same directories.
+        if os.path.isdir(os.path.join(data, "pg_tblspc")) and os.listdir(os.path.join(data, "pg_tblspc")):
+            return "it has tablespaces, which lie outside of its data directory"
+        disk = os.statvfs(home)
+        free = disk.f_bavail * disk.f_frsize
+        if free < needed:
+            return f"the disk has {free >> 20} MiB free, and old and new together need {needed >> 20}"
+        return None
+
+    @classmethod
+    def rename(cls, data):
+        """Puts the directory aside."""
+        home = os.path.dirname(data)
+        os.rename(data, os.path.join(home, KEPT))
+        directory = os.open(home, os.O_RDONLY)
+        os.fsync(directory)
+        os.close(directory)
+        cls.is_asked = False
+        say(f"the old data directory is kept as {home}/{KEPT}")
+        if os.path.exists(os.path.join(home, REWIND_FAILED)):
+            os.unlink(os.path.join(home, REWIND_FAILED))
+
+
+def hear_the_keeper():
+    """Adds the keeper's request. Patroni removes a data directory in one place, before the copy begins; what it asks there is answered by keeping it."""
+    from patroni.api import RestApiHandler, check_access
+    from patroni.postgresql import Postgresql
+
+    remove = Postgresql.remove_data_directory
+
+    def remove_or_keep(self):
+        if not Keep.is_asked:
+            return remove(self)
+        self.set_role("uninitialized")
+        return Keep.rename(self.data_dir)
+
+    def keep(handler):
+        wanted = handler._read_json_content(body_is_optional=True) or {}
+        data = handler.server.patroni.postgresql.data_dir
+        if "bytes" not in wanted:
+            return handler._write_json_response(200, Keep.state(data))
+        why_not = Keep.refusal(data, wanted["bytes"])
+        if why_not is None:
+            Keep.is_asked = True
+            why_not = handler.server.patroni.ha.reinitialize(force=True)
+            Keep.is_asked = why_not is None
+        return handler._write_json_response(409 if why_not else 200, {"why_not": why_not})
+
+    Postgresql.remove_data_directory = remove_or_keep
+    RestApiHandler.do_POST_keep = check_access(keep)
+
+
+class OwnFiles:
+    """A member's history and WAL, by its files: it may be down."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def read(self, name, offset=0, length=1 << 20):
+        try:
+            with open(os.path.join(self.data, "pg_wal", name), "rb") as file:
+                file.seek(offset)
+                return file.read(length)
+        except FileNotFoundError:
+            return b""
+
+    def history(self, timeline):
+        return self.read(f"{timeline:08X}.history").decode("utf-8", "replace")
+
+    wal = read
+
+
+class ByCursor:
+    """A primary's history and WAL, by SQL."""
+
+    def __init__(self, cursor):
+        self.cursor = cursor
+
+    def ask(self, statement, *values):
+        self.cursor.execute(statement, values)
+        return self.cursor.fetchone()[0]
+
+    def timeline(self):
+        """The primary's timeline, as text of PostgreSQL: only a primary answers."""
+        return int(self.ask("SELECT pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8)"), 16)
+
+    def history(self, timeline):
+        return bytes(self.wal(f"{timeline:08X}.history", 0, 1 << 20)).decode("utf-8", "replace")
+
+    def wal(self, name, offset, length):
+        return bytes(self.ask("SELECT pg_catalog.pg_read_binary_file('pg_wal/' || %s, %s, %s, true)", name, offset, length) or b"")
+
+
+def stranger(postgresql, member):
+    """Returns how the history of a primary differs from the member's own, or None."""
+    from patroni.postgresql.connection import get_connection_cursor
+
+    where = member.conn_kwargs(postgresql.config.rewind_credentials)
+    where = {**where, "dbname": where.get("dbname") or postgresql.database, "connect_timeout": 3, "options": "-c statement_timeout=3000"}
+    own = OwnFiles(postgresql.data_dir)
+    with get_connection_cursor(**where) as cursor:
+        primary = ByCursor(cursor)
+        if primary.ask("SELECT pg_catalog.pg_is_in_recovery()"):
+            return None
+        timeline = primary.timeline()
+        if not own.history(timeline):
+            return None
+        size = int(primary.ask("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_segment_size'"))
+        return history.difference(timeline, own, primary, size)
+
+
+def follow_no_stranger():
+    """Takes the primary out of the settings of a standby that does not share its history. Where that can't be found out, nothing changes."""
+    from patroni.postgresql import Postgresql
+
+    real = Postgresql.follow
+
+    def follow(self, member, *args, **kwargs):
+        try:
+            difference = stranger(self, member) if member and member.conn_url else None
+        except Exception as error:  # whatever it is, Patroni goes on as it would without this
+            say(f"the histories of {self.name} and {member.name} could not be compared: {error}".strip())
+            difference = None
+        if difference:
+            say(f"{self.name} does not stream from {member.name}: {difference}")
+        return real(self, None if difference else member, *args, **kwargs)
+
+    Postgresql.follow = follow
+
+
 def require_device():
     """The host's own watchdog is the fence: Patroni leads with it or not at all."""
     from patroni.watchdog.base import MODE_REQUIRED, WatchdogConfig
@@ -315,6 +476,11 @@ def start(pipe):
     reasons = misfits()
     for reason in reasons:
         say(f"Patroni runs without the cure and the fence: {reason}")
+    for step in (hear_the_keeper, follow_no_stranger):
+        try:
+            step()
+        except (ImportError, AttributeError) as error:
+            say(f"{step.__name__.replace('_', ' ')}: not with this Patroni: {error}")
     if not reasons:
         cure()
         lower_the_floor()
