@@ -161,13 +161,13 @@ check_start() {
         image=$(value Image "$(unit_files "/$name.container")")
         podman image exists "$image" || continue
         start=$bundle/rootfs/etc/containerops/${name%-main}/start
-        mkdir -p "$work/start"
-        cp "$start"/*.py "$work/start"
-        chmod -R go+rX "$work/start"
+        mkdir -p "$work/program"
+        cp "$start"/*.py "$work/program"
+        chmod -R go+rX "$work/program"
         pair="$(podman image inspect --format '{{.Id}}' "$image") $(cat "$start"/*.py | sha256sum | cut -d ' ' -f 1)"
         grep -qxF "$pair" "$state/starts" "$work/starts" 2>/dev/null && continue
         if without_lock podman run --rm --quiet --pull=never --network=none --log-driver=none --user=65534 --security-opt=label=disable \
-            --entrypoint=python3 --volume="$work/start:/start:ro" "$image" /start/start.py --check >/dev/null 2>"$work/errors"; then
+            --entrypoint=python3 --volume="$work/program:/start:ro" "$image" /start/start.py --check >/dev/null 2>"$work/errors"; then
             echo "$pair" >>"$work/starts"
         else
             sed "s|^start.py: ||; s|^|$image does not fit: |" "$work/errors" >>"$work/misfits"

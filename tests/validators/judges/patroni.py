@@ -1,6 +1,7 @@
 """Patroni validates each configuration, with listeners standing in for etcd."""
 
 import json
+import shutil
 import socket
 import threading
 from pathlib import Path
@@ -22,6 +23,7 @@ def judge(tree, verdict):
             for address in content["etcd3"]["hosts"]:
                 listen(address)
             make_binaries(content["postgresql"].get("bin_dir", ""))
+            place_program(file, content["postgresql"].get("bin_name", {}).get("pg_rewind"))
             validate(file, file, (verdict, allowed))
             # Patroni has no check of its own for what is applied to a running cluster, but one for what a new one gets.
             for dynamic, settings in dynamic_configs(file, content):
@@ -33,6 +35,14 @@ def judge(tree, verdict):
                     seen.add((content["scope"], str(settings)))
                     Path("/tmp/dynamic.yml").write_text(json.dumps(content | {"bootstrap": {"dcs": settings}}))
                     validate(dynamic, "/tmp/dynamic.yml", (verdict, allowed))
+
+
+def place_program(file, path):
+    """Puts the program that stands for pg_rewind where its container has it: beside the configuration."""
+    if path:
+        place = Path(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file.parent / place.name, place)
 
 
 def validate(file, place, verdict_and_allowed):
