@@ -31,6 +31,7 @@ runs without what doesn't fit, and says so: a member that is down helps nobody.
 """
 
 import ast
+import ctypes
 import hashlib
 import importlib.util
 import inspect
@@ -86,6 +87,34 @@ def end(words):
     os._exit(FENCED)
 
 
+class Timer:
+    """A file descriptor that can be read once a moment has come. A wait of so many seconds would go on after a freeze for what was left of it before."""
+
+    # As <sys/timerfd.h> and <time.h> have them.
+    _ABSOLUTE, _CLOCK = 1, time.CLOCK_BOOTTIME
+
+    class _Setting(ctypes.Structure):
+        _fields_ = [(name, ctypes.c_long) for name in ("every_s", "every_ns", "at_s", "at_ns")]
+
+    def __init__(self):
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._fd = self._checked(self._libc.timerfd_create(self._CLOCK, os.O_NONBLOCK | os.O_CLOEXEC))
+
+    def fileno(self):
+        return self._fd
+
+    def set(self, moment):
+        """Sets it to a moment of now(), or to none with 0."""
+        seconds, rest = divmod(moment, 1)
+        self._checked(self._libc.timerfd_settime(self._fd, self._ABSOLUTE, ctypes.byref(self._Setting(0, 0, int(seconds), int(rest * 1e9))), None))
+
+    @staticmethod
+    def _checked(result):
+        if result < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        return result
+
+
 def fork():
     """Forks; returns the child's id, or 0 in the child. Signals that process 1 has no handler for yet would be lost, so they wait until supervise() has them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
@@ -111,10 +140,10 @@ def supervise(pipe, child):
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     # A child that ended before its signal had a handler.
     os.write(woken, b"\0")
-    sources, limit, rest = [pipe, wake], 0.0, b""
+    timer = Timer()
+    sources, limit, rest = [pipe, wake, timer], 0.0, b""
     while True:
-        # select's own clock stands still while the machine sleeps.
-        ready, _, _ = select.select(sources, [], [], min(1.0, max(0.0, limit - now())) if limit else None)
+        ready, _, _ = select.select(sources, [], [])
         if wake in ready:
             os.read(wake, 4096)
             reap(child)
@@ -125,6 +154,7 @@ def supervise(pipe, child):
             *lines, rest = (rest + read).split(b"\n")
             if lines:
                 limit = float(lines[-1])
+                timer.set(limit)
         if limit and now() >= limit:
             end("start.py: fence: the leader's lock was not renewed in time, so everything here is ended (%.1f s late)\n" % (now() - limit))
 
