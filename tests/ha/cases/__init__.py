@@ -4,12 +4,13 @@ Each has a half with the fix, which fails by itself, and some have one without, 
 that hang. The half without is tried up to three times.
 """
 
-from . import clocks, flip, histories, lawful, rewind, stale
+from . import clocks, flip, histories, late, lawful, rewind, stale
 
 # name: (with the fix, without)
 CASES = {
     "cable": (stale.cable_with, stale.cable_without),
     "freeze": (stale.freeze_with, stale.freeze_without),
+    "late": (late.with_, late.without),
     "unfenced": (stale.unfenced_with, None),
     "lawful": (lawful.run, None),
     "clocks": (clocks.run, None),

@@ -82,10 +82,20 @@ def set_link(host, is_up):
 
 def set_deaf(host, to_host, from_host):
     """Drops the frames that go to a host, those that come from it, both, or none; its cable stays up."""
+    _filter(host, {"egress": "policy drop;" if to_host else "", "ingress": "policy drop;" if from_host else ""})
+
+
+def set_loss(host, percent):
+    """Drops so many of a hundred of the frames that come from a host, by chance."""
+    _filter(host, {"ingress": f"policy accept; numgen random mod 100 < {percent} drop;" if percent else ""})
+
+
+def _filter(host, bodies):
+    """Gives the hooks of a host's port chains of these bodies; none where one is empty."""
     rules = f"add table netdev {_port_table(host)}\ndelete table netdev {_port_table(host)}\n"
-    for hook, is_dropped in [("egress", to_host), ("ingress", from_host)]:
-        if is_dropped:
-            rules += f'table netdev {_port_table(host)} {{ chain {hook} {{ type filter hook {hook} device "{_port(host)}" priority 0; policy drop; }}; }}\n'
+    for hook, body in bodies.items():
+        if body:
+            rules += f'table netdev {_port_table(host)} {{ chain {hook} {{ type filter hook {hook} device "{_port(host)}" priority 0; {body} }}; }}\n'
     done = subprocess.run(["ip", "netns", "exec", _NAMESPACE, "nft", "-f", "-"], input=rules, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"nft: {done.stderr}")

@@ -4,10 +4,10 @@ Scenarios share the hosts of `lab.platform.Platform`. A module that has a `Platf
 """
 
 ORDER = ["fresh", "backup", "ugly-values", "identity", "proxies", "throughput", "power-cut", "reboot", "partition", "stale-promotion", "etcd", "etcd-members", "change", "certificates", "secrets",
-         "moments", "dropped", "rebuilt", "plain", "runbook", "drill", "upgrade", "campaign", "figures", "first-cluster", "no-mirror"]
+         "moments", "dropped", "rebuilt", "plain", "runbook", "drill", "upgrade", "campaign", "figures", "stalls", "first-cluster", "no-mirror"]
 
 # What only a run with `--full` takes, and one that names it.
-FULL = {"upgrade", "campaign", "figures"}
+FULL = {"upgrade", "campaign", "figures", "stalls"}
 
 # What measures speed, and so has this machine to itself.
 ALONE = {"throughput"}

@@ -2,12 +2,12 @@
 """Starts Patroni with a cure, a fence and a keeper's request, as process 1 of its container.
 
 usage: start.py PATRONI_YML    starts Patroni
-       start.py --check        says whether both fit the Patroni of this image; exit status 0, or 1 with the reasons
+       start.py --check        says whether cure and fence fit the Patroni of this image; exit status 0, or 1 with the reasons
 
 The cure: a member that renews the leader's lock never creates it. Patroni's etcd 3 client puts its lease on a lock that holds its
 name, and creates the lock where it is absent. So a primary that was cut off or frozen while another led could lead again without a
 leader race, and the rows that the other had acknowledged were rewound away. Without the second step the member is told that it has
-lost the lock, and the leader race decides.
+lost the lock, and the leader race decides. And a member takes the lock only while what it decided by in the race still stands (/sync).
 
 The fence: a primary that stops renewing its lock is ended from outside before another member can have the lock. Patroni knows when a
 watchdog has to run: from before it lets PostgreSQL write until PostgreSQL has stopped, and not in pause. Its device is a pipe to
@@ -59,6 +59,9 @@ KNOWN = [
     ("patroni.dcs.etcd3", "Etcd3", "_update_leader", "2c2c352279bc08bf2b2a9b74ecb4f4903ae5a281c98bea6bcc42b0148929ccd4"),
     ("patroni.dcs.etcd3", "Etcd3", "_do_refresh_lease", "9bc284c5bfd4529159ffafa84d6ae072038deb2ea6ed55eebac90c886b2cf2eb"),
     ("patroni.dcs.etcd3", "PatroniEtcd3Client", "txn", "8af50a4887798bcf8243dba9c23580d6b5cb80270b67fbf3fdfb1c57876e903a"),
+    ("patroni.dcs.etcd3", "Etcd3", "_do_attempt_to_acquire_leader", "f44a6ddfb349c67f3519440e116be22bc0eed24fd53fa453f1870117735843cb"),
+    ("patroni.dcs.etcd3", "Etcd3Client", "put", "acff9ff0c3ef5af79e97b67aeafe16a9572ca21393acc5a89910baf0a2ce80aa"),
+    ("patroni.dcs.etcd3", "Etcd3Client", "txn", "0818e6486cb187a5d400e3f69e62f0242a3cafb80af2a9580fe3c33705347808"),
     ("patroni.watchdog.base", "WatchdogConfig", "get_impl", "0870914e12923346e25fd030e8d9a8fac0f4b8c7697fe67b9d7417672f472075"),
     ("patroni.config", "Config", "__get_and_maybe_adjust_int_value", "d23af65a0d0616775bb61f1cffa0451aa29c1d14bd77a55be130e91f172eb34f"),
 ]
@@ -274,6 +277,56 @@ def cure():
 
     real = PatroniEtcd3Client.txn
     PatroniEtcd3Client.txn = lambda self, compare, success, _failure=None, *, retry=None: real(self, compare, success, None, retry=retry)
+
+
+class Race:
+    """The state of /sync, which says who may lead, by which the member that is taking the lock has decided: (lock, /sync, revision), or None."""
+
+    decided = None
+
+    @classmethod
+    def comparison(cls, compare):
+        """What has to be so beside `compare`, when that is the creation of the lock."""
+        from patroni.dcs.etcd3 import base64_encode
+
+        if cls.decided is None:
+            return None
+        lock, sync, revision = cls.decided
+        if compare.get("target") != "CREATE" or compare["key"] != base64_encode(lock):
+            return None
+        return {"key": base64_encode(sync), "target": "MOD", "mod_revision": str(revision or 0)}
+
+
+def decide_in_time():
+    """Makes the lock's creation depend on what the leader race was decided by. A member that stood still in the race, while another one led and came
+    to an end, would else take the lock by what was so before."""
+    from patroni.dcs.etcd3 import Etcd3Client, _handle_auth_errors
+    from patroni.ha import Ha
+
+    real_txn, real_acquire = Etcd3Client.txn, Ha.acquire_lock
+
+    @_handle_auth_errors
+    def txn(self, compare, success, failure=None, *, retry=None):
+        unchanged = Race.comparison(compare)
+        if unchanged is None:
+            return real_txn(self, compare, success, failure, retry=retry)
+        fields = {"compare": [compare, unchanged], "success": [success], "failure": [{"request_range": {"key": unchanged["key"]}}]}
+        result = self.call_rpc("/kv/txn", fields, retry)
+        if result.get("succeeded"):
+            return result
+        found = result["responses"][0]["response_range"].get("kvs", [])
+        if (found[0]["mod_revision"] if found else "0") != unchanged["mod_revision"]:
+            say("the lock is not taken: who may lead has changed since this member decided that it may")
+        return {}
+
+    def acquire_lock(self):
+        Race.decided = (self.dcs.leader_path, self.dcs.sync_path, self.cluster.sync.version) if self.cluster else None
+        try:
+            return real_acquire(self)
+        finally:
+            Race.decided = None
+
+    Etcd3Client.txn, Ha.acquire_lock = txn, acquire_lock
 
 
 def lower_the_floor():
@@ -513,6 +566,7 @@ def start(pipe):
             say(f"{step.__name__.replace('_', ' ')}: not with this Patroni: {error}")
     if not reasons:
         cure()
+        decide_in_time()
         lower_the_floor()
         if os.environ.get(WATCHDOG) == "device":
             require_device()
