@@ -354,6 +354,7 @@ def put_up_fence(pipe):
 class Keep:
     """The directory that is replaced when the keeper asks for it, and what speaks against it."""
 
+    # From the request on until the directory was put aside, by the thread that copies.
     is_asked = False
 
     @staticmethod
@@ -413,7 +414,8 @@ def hear_the_keeper():
         if why_not is None:
             Keep.is_asked = True
             why_not = handler.server.patroni.ha.reinitialize(force=True)
-            Keep.is_asked = why_not is None
+            if why_not is not None:
+                Keep.is_asked = False
         return handler._write_json_response(409 if why_not else 200, {"why_not": why_not})
 
     Postgresql.remove_data_directory = remove_or_keep
@@ -451,7 +453,7 @@ class ByCursor:
         return self.cursor.fetchone()[0]
 
     def timeline(self):
-        """The primary's timeline, as text of PostgreSQL: only a primary answers."""
+        """The primary's timeline; only a primary answers."""
         return int(self.ask("SELECT pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8)"), 16)
 
     def history(self, timeline):
