@@ -126,7 +126,7 @@ pub enum SynchronousMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimingName {
-    /// `ttl` 10, `loop_wait` 4, `retry_timeout` 3: the shortest gap when a primary is lost, and less patience with a slow etcd or a host that
+    /// `ttl` 9, `loop_wait` 3, `retry_timeout` 3: the shortest gap when a primary is lost, and less patience with a slow etcd or a host that
     /// stands still.
     Fast,
     /// `ttl` 20, `loop_wait` 10, `retry_timeout` 5: a stall of etcd or of the host may take 10 s.

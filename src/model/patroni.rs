@@ -29,8 +29,8 @@ impl Timing {
     };
     /// The shortest gap: half of Patroni's least lock, which the fence makes safe.
     pub const FAST: Self = Self {
-        ttl: 10,
-        loop_wait: 4,
+        ttl: 9,
+        loop_wait: 3,
         retry_timeout: 3,
     };
 
