@@ -284,6 +284,21 @@ class Platform:
                     (directory / f"{host.name}-{name}").write_text(answer.stdout + answer.stderr)
 
 
+class ThreeCandidates(Platform):
+    """Quorum commits and a `timing`, as the newest edition has them."""
+
+    def __init__(self):
+        super().__init__()
+        self.cluster = self.description["patroni_clusters"][description.CLUSTER]
+        self.cluster.update(members=list(description.HOSTS), synchronous_mode="quorum", timing="fast")
+        for name in ("read_replicas", "backup_replicas", "ttl", "loop_wait", "retry_timeout"):
+            self.cluster.pop(name)
+
+    def is_healthy(self, cluster=description.CLUSTER):
+        states = sorted((member["role"], member["state"]) for member in self.members(cluster).values())
+        return states == [("leader", "running"), *[("quorum_standby", "streaming")] * 2]
+
+
 def cops_gen():
     """The program under test, built."""
     subprocess.run(["cargo", "build", "--quiet", "--locked"], cwd=places.ROOT, check=True)

@@ -15,25 +15,15 @@ _PAUSES = """select count(*), round(coalesce(sum(extract(epoch from pause)), 0),
     from (select at - lag(at) over (order by at) as pause from load where at > to_timestamp({0})) each where pause > '2 seconds'"""
 
 
-class Platform(platform.Platform):
-    """Two clusters of three candidates, one of each timing, and disks that can be stopped."""
+class Platform(platform.ThreeCandidates):
+    """Two clusters, one of each timing, and disks that can be stopped."""
 
     disks = {"etcd": "2G"}
 
     def __init__(self):
         super().__init__()
-        clusters = self.description["patroni_clusters"]
-        app = clusters["app"]
-        app.update(members=["db1", "db2", "db3"], synchronous_mode="quorum")
-        for name in ("read_replicas", "backup_replicas", "ttl", "loop_wait", "retry_timeout"):
-            app.pop(name)
-        clusters["slow"] = {**{key: value for key, value in app.items() if key not in ("barman_secret", "databases", "roles", "client_groups")}, "timing": "steady"}
-        app["timing"] = "fast"
-
-    def is_healthy(self, cluster="app"):
-        members = self.members(cluster)
-        return len(members) == 3 and sorted((member["role"], member["state"]) for member in members.values()) == [
-            ("leader", "running"), *[("quorum_standby", "streaming")] * 2]
+        slow = {key: value for key, value in self.cluster.items() if key not in ("barman_secret", "databases", "roles", "client_groups")}
+        self.description["patroni_clusters"]["slow"] = {**slow, "timing": "steady"}
 
 
 def run(lab):

@@ -364,6 +364,13 @@ class Keep:
         return {"kept": os.path.exists(os.path.join(home, KEPT)), "rewind_failed": os.path.exists(os.path.join(home, REWIND_FAILED))}
 
     @staticmethod
+    def forget(data):
+        """What failed once is of no account any more: there is another directory, or the member streams."""
+        failed = os.path.join(os.path.dirname(data), REWIND_FAILED)
+        if os.path.exists(failed):
+            os.unlink(failed)
+
+    @staticmethod
     def refusal(data, needed):
         """Returns why a directory can't be kept beside a copy of so many bytes, or None."""
         home = os.path.dirname(data)
@@ -388,8 +395,6 @@ class Keep:
         os.close(directory)
         cls.is_asked = False
         say(f"the old data directory is kept as {home}/{KEPT}")
-        if os.path.exists(os.path.join(home, REWIND_FAILED)):
-            os.unlink(os.path.join(home, REWIND_FAILED))
 
 
 def hear_the_keeper():
@@ -400,6 +405,7 @@ def hear_the_keeper():
     remove = Postgresql.remove_data_directory
 
     def remove_or_keep(self):
+        Keep.forget(self.data_dir)
         if not Keep.is_asked:
             return remove(self)
         self.set_role("uninitialized")
@@ -408,6 +414,8 @@ def hear_the_keeper():
     def keep(handler):
         wanted = handler._read_json_content(body_is_optional=True) or {}
         data = handler.server.patroni.postgresql.data_dir
+        if wanted.get("streams"):
+            Keep.forget(data)
         if "bytes" not in wanted:
             return handler._write_json_response(200, Keep.state(data))
         why_not = Keep.refusal(data, wanted["bytes"])

@@ -213,6 +213,7 @@ class Keeper:
         self.rests_until = {"etcd": 0.0, "copy": 0.0}
         # Since when a failed rewind is known; up to where it has replayed, and since when.
         self.failed, self.stands = None, (None, 0.0)
+        self.streams = False
         self.others, self.is_paused = [], False
         # Who only looks heals nobody.
         self.heals, self.turn = heals, Turn(config)
@@ -237,8 +238,11 @@ class Keeper:
         """Returns what is wrong with this member, which doesn't lead, or None; heals it where that is the only way."""
         if own["state"] == "streaming":
             self.turn.give_up()
+            if not self.streams:
+                keep({"streams": True})
         elif self.turn.lease:
             self.turn.take()
+        self.streams = own["state"] == "streaming"
         if own["state"] == "creating replica" or time.monotonic() < self.rests_until["copy"]:
             self.waited = 0.0
             return None
