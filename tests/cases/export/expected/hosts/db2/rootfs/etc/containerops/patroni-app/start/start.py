@@ -566,6 +566,8 @@ def start(pipe):
     """Runs Patroni, in the child of process 1 or alone."""
     from patroni.__main__ import main as patroni
 
+    # Patroni has PostgreSQL started by a process that Python spawns, which would read this file again: another one by then, or none.
+    vars(sys.modules["__main__"]).pop("__file__", None)
     reasons = misfits()
     for reason in reasons:
         say(f"Patroni runs without the cure and the fence: {reason}")
