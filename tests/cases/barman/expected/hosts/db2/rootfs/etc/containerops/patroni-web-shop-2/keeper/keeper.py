@@ -280,7 +280,11 @@ class Keeper:
 
     def lacks(self, own, leader):
         """What the primary can never send to it, once it has stood still for as long as a look takes to be repeated."""
-        lsn, words = lack(own["host"], leader["host"])
+        try:
+            lsn, words = lack(own["host"], leader["host"])
+        except subprocess.SubprocessError:
+            # One that can't be asked is why it doesn't stream, and no reason to say nothing.
+            return None
         if words is None or lsn != self.stands[0]:
             self.stands = (lsn, time.monotonic())
         return words if words and time.monotonic() - self.stands[1] >= LOOK_AGAIN else None
@@ -289,8 +293,12 @@ class Keeper:
         """Has the member copied anew, its old directory kept. Returns what is done, or why it isn't and what an operator does."""
         if not self.heals:
             return self.remedy()
-        why_not = self.obstacle(leader) or keep({"bytes": self.size(leader) + RESERVE}).get("why_not")
+        try:
+            why_not = self.obstacle(leader) or keep({"bytes": self.size(leader) + RESERVE}).get("why_not")
+        except (OSError, subprocess.SubprocessError) as error:
+            why_not = f"what is asked first does not answer: {error}"
         if why_not:
+            self.turn.give_up()
             return f"It is not copied anew by itself: {why_not}. {self.remedy()}"
         self.differs, self.looked_at, self.failed, self.rests_until["copy"] = None, None, None, time.monotonic() + REST
         return f"It is copied anew now, and its old data directory stays as {self.place()}/kept: remove that once nobody misses rows"
@@ -330,8 +338,14 @@ class Keeper:
         pair = (own["timeline"], leader["name"])
         if pair == self.looked_at and time.monotonic() - self.looked < LOOK_AGAIN:
             return
-        size = int(ask(own["host"], "select setting from pg_settings where name = 'wal_segment_size'"))
-        self.differs = difference(own["timeline"], Server(own["host"]), Server(leader["host"]), size)
+        try:
+            size = int(ask(own["host"], "select setting from pg_settings where name = 'wal_segment_size'"))
+            self.differs = difference(own["timeline"], Server(own["host"]), Server(leader["host"]), size)
+        except subprocess.SubprocessError:
+            if not self.heals:
+                raise
+            # What was found before still stands, and there is more to look at.
+            return
         self.looked_at, self.looked = pair, time.monotonic()
 
     def keep_etcd_leader_away(self):
