@@ -2,12 +2,10 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::command;
 use crate::edition::Edition;
 use crate::report::Code;
 
@@ -31,9 +29,9 @@ Exit codes: 0 yes, 1 no (and here is why), 2 could not try, 101 a bug in cops-ge
 #[command(name = "cops-gen", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
-    options: Options,
+    pub(crate) options: Options,
     #[command(subcommand)]
-    command: Command,
+    pub(crate) command: Command,
 }
 
 /// What every command takes.
@@ -58,8 +56,9 @@ pub enum Format {
     Json,
 }
 
+/// What is to be done.
 #[derive(Debug, Subcommand)]
-enum Command {
+pub enum Command {
     /// Write one directory of files per host.
     #[command(after_help = "Examples:\n  \
         cops-gen render                        cluster.json into out/\n  \
@@ -163,75 +162,27 @@ pub struct Init {
     pub(crate) dir: PathBuf,
 }
 
+/// `explain`'s arguments.
 #[derive(Debug, Args)]
-struct Explain {
+pub struct Explain {
     /// The word in brackets of an error or a warning. Without one, all are listed.
     #[arg(value_parser = PossibleValuesParser::new(Code::ALL.iter().map(|code| code.as_str())),
           hide_possible_values = true)]
-    code: Option<String>,
+    pub(crate) code: Option<String>,
 }
 
+/// `completions`'s arguments.
 #[derive(Debug, Args)]
-struct Completions {
+pub struct Completions {
     /// The shell.
-    shell: clap_complete::Shell,
+    pub(crate) shell: clap_complete::Shell,
 }
 
+/// `man`'s arguments.
 #[derive(Debug, Args)]
-struct Man {
+pub struct Man {
     /// The command. Default: the whole program.
-    command: Option<String>,
-}
-
-/// What a run came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is as it should be.
-    Yes,
-    /// It isn't, and the output says why.
-    No,
-    /// It could not be tried.
-    CouldNotTry,
-}
-
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Yes => Self::SUCCESS,
-            Outcome::No => Self::from(1),
-            Outcome::CouldNotTry => Self::from(2),
-        }
-    }
-}
-
-/// Runs the program with the arguments of this process.
-pub fn run() -> Outcome {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(stop) => {
-            let outcome = if stop.use_stderr() {
-                Outcome::CouldNotTry
-            } else {
-                Outcome::Yes
-            };
-            // A closed pipe is nobody's mistake.
-            drop(stop.print());
-            return outcome;
-        }
-    };
-    let terminal = terminal();
-    let options = cli.options;
-    match cli.command {
-        Command::Render(arguments) => command::render::run(&arguments, options, terminal),
-        Command::Check(arguments) => command::check::run(&arguments, options, terminal),
-        Command::Lock(arguments) => command::lock::run(&arguments, options, terminal),
-        Command::Verify(arguments) => command::verify::run(&arguments),
-        Command::Schema => command::print(&crate::schema::text()),
-        Command::Init(arguments) => command::init::run(&arguments),
-        Command::Explain(arguments) => command::explain::run(arguments.code.as_deref()),
-        Command::Completions(arguments) => command::print(&completions(arguments.shell)),
-        Command::Man(arguments) => man(arguments.command.as_deref()),
-    }
+    pub(crate) command: Option<String>,
 }
 
 /// What standard error is: how mistakes look on it.
@@ -245,43 +196,18 @@ pub struct Terminal {
     pub width: usize,
 }
 
-fn terminal() -> Terminal {
-    let stderr = std::io::stderr();
-    let is_terminal = stderr.is_terminal();
-    let choice = anstream::AutoStream::choice(&stderr);
-    let columns = terminal_size::terminal_size_of(&stderr).map(|(width, _)| usize::from(width.0));
-    Terminal {
-        is_terminal,
-        is_coloured: choice != anstream::ColorChoice::Never,
-        width: columns.unwrap_or(100),
-    }
-}
-
-fn completions(shell: clap_complete::Shell) -> String {
-    let mut text = Vec::new();
-    clap_complete::generate(
-        shell,
-        &mut <Cli as clap::CommandFactory>::command(),
-        "cops-gen",
-        &mut text,
-    );
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-fn man(name: Option<&str>) -> Outcome {
-    let mut whole = <Cli as clap::CommandFactory>::command();
-    whole.build();
-    let command = match name {
-        None => Some(&whole),
-        Some(name) => whole.find_subcommand(name),
-    };
-    let Some(command) = command else {
-        anstream::eprintln!("error: no command is named `{}`", name.unwrap_or_default());
-        return Outcome::CouldNotTry;
-    };
-    let mut text = Vec::new();
-    match clap_mangen::Man::new(command.clone()).render(&mut text) {
-        Ok(()) => command::print(&String::from_utf8_lossy(&text)),
-        Err(_) => Outcome::CouldNotTry,
+impl Terminal {
+    /// Looks at this process's standard error.
+    pub(crate) fn of_stderr() -> Self {
+        let stderr = std::io::stderr();
+        let is_terminal = stderr.is_terminal();
+        let choice = anstream::AutoStream::choice(&stderr);
+        let columns =
+            terminal_size::terminal_size_of(&stderr).map(|(width, _)| usize::from(width.0));
+        Self {
+            is_terminal,
+            is_coloured: choice != anstream::ColorChoice::Never,
+            width: columns.unwrap_or(100),
+        }
     }
 }

@@ -1,64 +1,47 @@
 //! The commands: each reads, calls the stages in order, and says what came of it.
 
-pub(crate) mod check;
-pub(crate) mod explain;
-pub(crate) mod init;
-pub(crate) mod load;
-pub(crate) mod lock;
-pub(crate) mod render;
-pub(crate) mod verify;
+mod check;
+mod explain;
+mod init;
+mod load;
+mod lock;
+mod manual;
+mod outcome;
+mod render;
+mod verify;
 
-use std::io::{ErrorKind, Write};
-use std::path::Path;
+use clap::Parser;
 
-use crate::cli::Outcome;
-use crate::failure::Failure;
+use crate::cli::{Cli, Command, Terminal};
 
-/// Writes to standard output. A closed pipe is nobody's mistake.
-pub(crate) fn print(text: &str) -> Outcome {
-    let mut stdout = std::io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Ok(()) => Outcome::Yes,
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Outcome::Yes,
-        Err(error) => {
-            say(&format!("error: cannot write to standard output: {error}"));
-            Outcome::CouldNotTry
+pub use outcome::Outcome;
+
+/// Runs the program with the arguments of this process.
+pub fn run() -> Outcome {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(stop) => {
+            let outcome = if stop.use_stderr() {
+                Outcome::CouldNotTry
+            } else {
+                Outcome::Yes
+            };
+            // A closed pipe is nobody's mistake.
+            drop(stop.print());
+            return outcome;
         }
+    };
+    let terminal = Terminal::of_stderr();
+    let options = cli.options;
+    match cli.command {
+        Command::Render(arguments) => render::run(&arguments, options, terminal),
+        Command::Check(arguments) => check::run(&arguments, options, terminal),
+        Command::Lock(arguments) => lock::run(&arguments, options, terminal),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Schema => outcome::print(&crate::schema::text()),
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Explain(arguments) => explain::run(arguments.code.as_deref()),
+        Command::Completions(arguments) => manual::completions(arguments.shell),
+        Command::Man(arguments) => manual::page(arguments.command.as_deref()),
     }
-}
-
-/// Writes lines to standard output.
-pub(crate) fn print_lines(lines: &[String]) -> Outcome {
-    print(
-        &lines
-            .iter()
-            .flat_map(|line| [line.as_str(), "\n"])
-            .collect::<String>(),
-    )
-}
-
-/// Writes a line to standard error. If that is closed too, nobody is left to tell.
-pub(crate) fn say(line: &str) {
-    let mut stderr = anstream::stderr().lock();
-    drop(writeln!(stderr, "{line}"));
-}
-
-/// Says whether a path lies where a Nix build reads from. Nobody can write there, so what mends it
-/// is a command of the flake.
-pub(crate) fn is_in_nix_store(path: &Path) -> bool {
-    path.starts_with("/nix/store")
-}
-
-/// Says why something could not be tried.
-pub(crate) fn fail(failures: &[Failure]) -> Outcome {
-    for failure in failures {
-        say(&format!("error: {failure}"));
-        if let Some(help) = failure.help() {
-            say(&format!("  = help: {help}"));
-        }
-    }
-    Outcome::CouldNotTry
 }

@@ -10,7 +10,7 @@
 
 pub mod bundle;
 pub mod cli;
-mod command;
+pub mod command;
 pub mod compare;
 pub mod decode;
 pub mod description;

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use cops_gen::cli;
+use cops_gen::command;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         anstream::eprintln!("{panic}\nthis is a bug in cops-gen, please report it");
     }));
-    cli::run().into()
+    command::run().into()
 }

@@ -1,9 +1,10 @@
 //! `check`: finds every mistake and writes nothing.
 
 use super::load::{load, tell};
-use crate::cli::{Input, Options, Outcome, Terminal};
+use super::outcome::Outcome;
+use crate::cli::{Input, Options, Terminal};
 
-pub(crate) fn run(input: &Input, options: Options, terminal: Terminal) -> Outcome {
+pub(super) fn run(input: &Input, options: Options, terminal: Terminal) -> Outcome {
     let loaded = match load(input, options, terminal) {
         Ok(loaded) => loaded,
         Err(outcome) => return outcome,

@@ -1,12 +1,12 @@
 //! `explain`: why a rule exists.
 
-use crate::cli::Outcome;
+use super::outcome::{self, Outcome};
 use crate::report::{Code, Severity};
 
-pub(crate) fn run(word: Option<&str>) -> Outcome {
+pub(super) fn run(word: Option<&str>) -> Outcome {
     match word.and_then(Code::parse) {
-        Some(code) => super::print(code.explanation()),
-        None => super::print(&list()),
+        Some(code) => outcome::print(code.explanation()),
+        None => outcome::print(&list()),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::cli::{Init, Outcome};
+use super::outcome::{self, Outcome};
+use crate::cli::Init;
 use crate::decode::decode;
 use crate::edition::Edition;
 use crate::failure::{Failure, Obstacle};
@@ -13,7 +14,7 @@ use crate::{schema, write};
 const CLUSTER: &str = include_str!("../../tests/example/cluster.json");
 const LOCK: &str = include_str!("../../tests/example/cluster.lock.json");
 
-pub(crate) fn run(arguments: &Init) -> Outcome {
+pub(super) fn run(arguments: &Init) -> Outcome {
     let dir = &arguments.dir;
     let files = [
         ("cluster.json", CLUSTER.to_owned()),
@@ -30,18 +31,18 @@ pub(crate) fn run(arguments: &Init) -> Outcome {
         })
         .collect();
     if !standing.is_empty() {
-        return super::fail(&standing);
+        return outcome::fail(&standing);
     }
     if let Err(error) = fs::create_dir_all(dir) {
-        return super::fail(&[Failure::write(dir, error)]);
+        return outcome::fail(&[Failure::write(dir, error)]);
     }
     for (name, text) in files {
         if let Err(failure) = write::create_file(&dir.join(name), text.as_bytes()) {
-            return super::fail(&[failure]);
+            return outcome::fail(&[failure]);
         }
-        super::say(&format!("wrote {}", dir.join(name).display()));
+        outcome::say(&format!("wrote {}", dir.join(name).display()));
     }
-    super::say("now put your own hosts in, and run `cops-gen render` there");
+    outcome::say("now put your own hosts in, and run `cops-gen render` there");
     Outcome::Yes
 }
 

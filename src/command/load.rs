@@ -5,7 +5,8 @@ use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Format, Input, Options, Outcome, Terminal};
+use super::outcome::{self, Outcome};
+use crate::cli::{Format, Input, Options, Terminal};
 use crate::decode::{Decoded, decode};
 use crate::description::Description;
 use crate::edition::{self, Edition, Made};
@@ -55,7 +56,7 @@ pub(crate) fn load_in(
     terminal: Terminal,
     edition: Option<Edition>,
 ) -> Result<Loaded, Outcome> {
-    let source = read_source(&input.cluster).map_err(|failure| super::fail(&[failure]))?;
+    let source = read_source(&input.cluster).map_err(|failure| outcome::fail(&[failure]))?;
     let lock_path = lock_path(input)?;
     let old_lock = read_lock(&lock_path, options, terminal)?;
     let decoded: Decoded<Description> = decode(&source);
@@ -140,7 +141,7 @@ fn lock_path(input: &Input) -> Result<PathBuf, Outcome> {
     match &input.lock {
         Some(path) => Ok(path.clone()),
         None if input.cluster.as_os_str() == "-" => {
-            super::say(
+            outcome::say(
                 "error: a description on standard input has no lock file beside it\n  = help: name \
                  one with `--lock FILE`",
             );
@@ -154,7 +155,7 @@ fn read_lock(path: &Path, options: Options, terminal: Terminal) -> Result<Option
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(super::fail(&[Failure::read(path, error)])),
+        Err(error) => return Err(outcome::fail(&[Failure::read(path, error)])),
     };
     let source = Source::new(path.display().to_string(), bytes);
     let decoded: Decoded<Lock> = decode(&source);
@@ -224,7 +225,7 @@ fn check_locked(report: &mut Report, (path, old): (&Path, Option<&Lock>), lock: 
             format!("the lock file `{name}` is stale: it needs to {few}{rest}")
         }
     };
-    let help = if super::is_in_nix_store(path) {
+    let help = if outcome::is_in_nix_store(path) {
         "run `nix run .#lock`, then `nix run .#render`; look at the difference, and commit it"
     } else {
         "run `cops-gen lock`, look at the difference, and commit it"
@@ -252,5 +253,5 @@ pub(crate) fn tell(report: &Report, source: &Source, options: Options, terminal:
         Format::Short => short::render(report, source),
         Format::Json => json::render(report, source),
     };
-    super::say(text.trim_end_matches('\n'));
+    outcome::say(text.trim_end_matches('\n'));
 }

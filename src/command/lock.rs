@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::load::{load_in, tell};
-use crate::cli::{self, Options, Outcome, Terminal};
+use super::outcome::{self, Outcome};
+use crate::cli::{self, Options, Terminal};
 use crate::edition;
 use crate::lock::Lock;
 use crate::model::Model;
 use crate::write;
 
-pub(crate) fn run(arguments: &cli::Lock, options: Options, terminal: Terminal) -> Outcome {
+pub(super) fn run(arguments: &cli::Lock, options: Options, terminal: Terminal) -> Outcome {
     let loaded = match load_in(&arguments.input, options, terminal, arguments.edition) {
         Ok(loaded) => loaded,
         Err(outcome) => return outcome,
@@ -35,8 +36,8 @@ pub(crate) fn run(arguments: &cli::Lock, options: Options, terminal: Terminal) -
     };
     if arguments.input.locked && !changes.is_empty() {
         changes.extend(choices);
-        super::print_lines(&changes);
-        super::say("the lock file would change; nothing was written");
+        outcome::print_lines(&changes);
+        outcome::say("the lock file would change; nothing was written");
         return Outcome::No;
     }
     match write::replace_file(&loaded.lock.path, lock.to_text().as_bytes()) {
@@ -51,21 +52,21 @@ pub(crate) fn run(arguments: &cli::Lock, options: Options, terminal: Terminal) -
                 .filter(|line| line.starts_with("remove"))
                 .count();
             for line in &choices {
-                super::say(line);
+                outcome::say(line);
             }
             let moved = if old.edition == lock.edition {
                 String::new()
             } else {
                 format!(", edition {} -> {}", old.edition, lock.edition)
             };
-            super::say(&if is_written {
+            outcome::say(&if is_written {
                 format!("{path}: {added} added, {removed} removed{moved}")
             } else {
                 format!("{path}: nothing to change")
             });
             Outcome::Yes
         }
-        Err(failure) => super::fail(&[failure]),
+        Err(failure) => outcome::fail(&[failure]),
     }
 }
 

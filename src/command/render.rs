@@ -6,8 +6,9 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::load::{Loaded, LockFile, load, tell};
+use super::outcome::{self, Outcome};
 use crate::bundle::Bundle;
-use crate::cli::{Options, Outcome, Render, Terminal};
+use crate::cli::{Options, Render, Terminal};
 use crate::failure::Failure;
 use crate::model::Model;
 use crate::plan::{Plan, plan};
@@ -17,7 +18,7 @@ use crate::{compare, lower, write};
 /// From so many hosts a terminal shows progress.
 const MANY_HOSTS: usize = 100;
 
-pub(crate) fn run(arguments: &Render, options: Options, terminal: Terminal) -> Outcome {
+pub(super) fn run(arguments: &Render, options: Options, terminal: Terminal) -> Outcome {
     let loaded = load(&arguments.input, options, terminal);
     let Loaded {
         model,
@@ -81,17 +82,17 @@ impl Said {
     fn said(self) -> Outcome {
         match self {
             Self::Summary(line) => {
-                super::say(&line);
+                outcome::say(&line);
                 Outcome::Yes
             }
-            Self::Differences(lines, remedy) => match super::print_lines(&lines) {
+            Self::Differences(lines, remedy) => match outcome::print_lines(&lines) {
                 Outcome::Yes => {
-                    super::say(&remedy);
+                    outcome::say(&remedy);
                     Outcome::No
                 }
                 stop @ (Outcome::No | Outcome::CouldNotTry) => stop,
             },
-            Self::Failed(failures) => super::fail(&failures),
+            Self::Failed(failures) => outcome::fail(&failures),
         }
     }
 }
@@ -109,7 +110,7 @@ fn scope(model: &Model, wanted: &[String]) -> Result<Scope, Outcome> {
         return Ok(Scope::All(all));
     }
     if let Some(name) = wanted.iter().find(|name| !all.contains(*name)) {
-        super::say(&format!("error: no host is named `{name}`"));
+        outcome::say(&format!("error: no host is named `{name}`"));
         let few: Vec<String> = all.iter().take(8).map(|name| format!("`{name}`")).collect();
         let more = all.len().saturating_sub(few.len());
         let rest = if more > 0 {
@@ -117,7 +118,7 @@ fn scope(model: &Model, wanted: &[String]) -> Result<Scope, Outcome> {
         } else {
             String::new()
         };
-        super::say(&format!("  = allowed: {}{rest}", few.join(", ")));
+        outcome::say(&format!("  = allowed: {}{rest}", few.join(", ")));
         return Err(Outcome::CouldNotTry);
     }
     Ok(Scope::Hosts(wanted.iter().cloned().collect()))
@@ -127,7 +128,7 @@ fn scope(model: &Model, wanted: &[String]) -> Result<Scope, Outcome> {
 fn one_host(scope: &Scope) -> Result<&str, Outcome> {
     let mut hosts = scope.hosts().iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
-        super::say("error: `--bundle` writes one host's bundle\n  = help: name one `--host`");
+        outcome::say("error: `--bundle` writes one host's bundle\n  = help: name one `--host`");
         return Err(Outcome::CouldNotTry);
     };
     Ok(host)
@@ -162,7 +163,7 @@ where
         return Said::Summary(format!("{}: up to date", arguments.out.display()));
     }
     let out = &arguments.out;
-    let command = if super::is_in_nix_store(out) {
+    let command = if outcome::is_in_nix_store(out) {
         "nix run .#render"
     } else {
         "cops-gen render"

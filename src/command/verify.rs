@@ -1,27 +1,28 @@
 //! `verify`: compares a tree with its manifests.
 
-use crate::cli::{Outcome, Verify};
+use super::outcome::{self, Outcome};
+use crate::cli::Verify;
 use crate::compare;
 
-pub(crate) fn run(arguments: &Verify) -> Outcome {
+pub(super) fn run(arguments: &Verify) -> Outcome {
     match compare::verify(&arguments.out) {
         Ok(differences) => {
             let out = arguments.out.display();
             if differences.is_empty() {
-                super::say(&format!("{out}: as its manifests say"));
+                outcome::say(&format!("{out}: as its manifests say"));
                 return Outcome::Yes;
             }
             let lines: Vec<String> = differences.iter().map(ToString::to_string).collect();
-            match super::print_lines(&lines) {
+            match outcome::print_lines(&lines) {
                 Outcome::Yes => {}
                 stop @ (Outcome::No | Outcome::CouldNotTry) => return stop,
             }
-            super::say(&format!(
+            outcome::say(&format!(
                 "{out}: {} differences; `cops-gen render` mends them",
                 differences.len()
             ));
             Outcome::No
         }
-        Err(failures) => super::fail(&failures),
+        Err(failures) => outcome::fail(&failures),
     }
 }
