@@ -11,11 +11,9 @@ use rayon::prelude::*;
 use crate::bundle::Bundle;
 use crate::failure::Failure;
 use crate::manifest::{Digest, FILE_NAME, FileEntry, HostManifest, TreeManifest};
-use crate::write::survey::{
-    self, Action, Kind, NEXT, Present, Survey, TEMPORARY, host_root, label,
+use crate::survey::{
+    self, Action, Kind, NEXT, Present, Scope, Survey, TEMPORARY, Tree, Wanted, host_root, label,
 };
-use crate::write::tree::Tree;
-use crate::write::{self, Scope, Wanted};
 
 /// One path of a tree that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +52,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Says what [`write::write`] would change, sorted by path.
+/// Says what a run that writes would change, sorted by path.
 pub fn check<L>(out: &Path, wanted: &Wanted<'_, L>) -> Result<Vec<Difference>, Vec<Failure>>
 where
     L: Fn(&str) -> Bundle + Sync,
@@ -81,11 +79,11 @@ where
     found.into_iter().for_each(&mut add);
     if let Scope::All(_) = wanted.scope {
         add(
-            write::survey_operator(out, &tree, &write::late(wanted.operator))
+            survey::operator_of(out, &tree, &survey::late(wanted.operator))
                 .map(|survey| would_change("operator", survey)),
         );
     }
-    let vanished = write::vanished(&tree, wanted.scope);
+    let vanished = survey::vanished(&tree, wanted.scope);
     differences.extend(vanished.iter().map(|name| {
         let path = format!("hosts/{name}/");
         Difference {

@@ -5,8 +5,8 @@
 //! [`decode`] reads `cluster.json` into a [`description::Description`], what was written;
 //! [`resolve`] makes a [`model::Model`] of it and the [`lock`], what it means, or says everything
 //! that is wrong; [`plan`] looks at the model from one host; [`lower`] turns that into a
-//! [`bundle::Bundle`], files as bytes; [`mod@write`] puts bundles on disk and [`compare`] looks at
-//! what is there. After resolve nothing can fail but I/O.
+//! [`bundle::Bundle`], files as bytes; [`survey`] looks at what is on disk, [`compare`] words
+//! it, and [`mod@write`] puts bundles there. After resolve nothing can fail but I/O.
 
 pub mod bundle;
 pub mod cli;
@@ -29,5 +29,6 @@ pub mod resolve;
 pub mod schema;
 pub mod shorthand;
 pub mod source;
+pub mod survey;
 pub mod unique_map;
 pub mod write;

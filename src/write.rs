@@ -11,59 +11,25 @@
 //! 3. Hosts that vanished are removed, the operator's files are written.
 //! 4. The manifest of the tree.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::bundle::{Bundle, Recipe};
+use crate::bundle::Bundle;
 use crate::failure::Failure;
 use crate::manifest::FILE_NAME;
-use survey::{Survey, label};
+use crate::survey::{Survey, Wanted, label};
 
 mod apply;
-mod content;
 pub(crate) mod disk;
 mod file;
 mod run;
 mod single;
-pub(crate) mod survey;
-pub(crate) mod tree;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use content::late;
 pub use file::{create_file, replace_file};
 pub use run::{Prepared, prepare};
-pub(crate) use run::{survey_operator, vanished};
 pub use single::{PreparedBundle, prepare_bundle};
-
-/// Which hosts a run writes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// Exactly these hosts are in the tree afterwards, and the operator's files.
-    All(BTreeSet<String>),
-    /// Only these hosts are written; everything else stays as it is.
-    Hosts(BTreeSet<String>),
-}
-
-impl Scope {
-    /// Returns the names of the hosts to write.
-    pub fn hosts(&self) -> &BTreeSet<String> {
-        match self {
-            Self::All(hosts) | Self::Hosts(hosts) => hosts,
-        }
-    }
-}
-
-/// What a tree shall hold: hosts by name, lowered when their turn comes, and the operator's files.
-pub struct Wanted<'a, L> {
-    /// Which hosts are written.
-    pub scope: &'a Scope,
-    /// Returns the bundle of a host; called on many threads, for a changed host more than once.
-    pub lower: L,
-    /// How the operator's files are made, by path relative to `operator/`; unused with [`Scope::Hosts`].
-    pub operator: &'a BTreeMap<String, Recipe<'a>>,
-}
 
 /// What a run changed. Paths are relative to the tree, sorted, with `/`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -12,7 +12,8 @@ use crate::cli::{Options, Render, Terminal};
 use crate::failure::Failure;
 use crate::model::Model;
 use crate::plan::{Plan, plan};
-use crate::write::{Changes, Scope, Wanted};
+use crate::survey::{Scope, Wanted};
+use crate::write::Changes;
 use crate::{compare, lower, write};
 
 /// From so many hosts a terminal shows progress.

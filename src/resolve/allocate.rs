@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use super::Resolver;
-use super::endpoint::Kind;
+use super::resolver::Kind;
+use super::resolver::Resolver;
 use crate::lock::{Lock, LockEntry};
 use crate::model::{Endpoint, EndpointId, HostId, NetworkId};
 use crate::pointer::At;

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use croner::Cron;
 
-use super::endpoint::{Claim, Kind};
-use super::{Resolver, shown};
+use super::endpoint::Claim;
+use super::resolver::Kind;
+use super::resolver::{Resolver, shown};
 use crate::description;
 use crate::model::{
     BarmanServer, BarmanSource, Compression, Drill, EndpointId, HostId, NetworkId, PatroniId,

@@ -1,11 +1,9 @@
 //! What a Patroni cluster says, or its platform's edition chooses: Patroni's timing, synchronous commits, lag of replicas, the watchdog.
 
-use std::collections::BTreeMap;
-
-use super::{Resolver, shown};
+use super::resolver::{Resolver, shown};
 use crate::description::{self, SynchronousMode, TimingName};
 use crate::edition::Choices;
-use crate::model::{HostId, Size, Synchronous, Timing, Watchdog};
+use crate::model::{Size, Synchronous, Timing, Watchdog};
 use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
 
@@ -75,37 +73,6 @@ pub(super) fn watchdog(cluster: &description::PatroniCluster) -> Watchdog {
         description::Watchdog::Container => Watchdog::Container,
         description::Watchdog::Device => Watchdog::Device,
     }
-}
-
-/// A host has one `/dev/watchdog`, and one program at a time can open it.
-pub(super) fn check_watchdogs(resolver: &mut Resolver<'_>) {
-    let clusters = At::ROOT.key("patroni_clusters");
-    let mut holders: BTreeMap<HostId, &str> = BTreeMap::new();
-    let mut found = Vec::new();
-    for cluster in &resolver.model.patroni_clusters {
-        if cluster.watchdog != Watchdog::Device {
-            continue;
-        }
-        let hosts = cluster.members.iter();
-        let mut hosts = hosts.map(|member| resolver.model[member.endpoint].host);
-        let shared = hosts.find_map(|host| {
-            let holder = *holders.entry(host).or_insert(cluster.name.as_str());
-            (holder != cluster.name).then_some((host, holder))
-        });
-        if let Some((host, holder)) = shared {
-            let message = format!(
-                "host `{}` has one `/dev/watchdog`, and cluster `{holder}` has it already",
-                resolver.model[host].name
-            );
-            let at = clusters.key(&cluster.name);
-            let help =
-                "write `\"watchdog\": \"container\"` in one of the two, which needs no device";
-            found.push(
-                Diagnostic::new(Code::WatchdogShared, at.key("watchdog"), message).help(help),
-            );
-        }
-    }
-    resolver.report.extend(found);
 }
 
 fn check_timing(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &description::PatroniCluster) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Resolver;
+use super::resolver::Resolver;
 use crate::description;
 use crate::format::unit::{ContainerKey, can_carry, can_carry_words};
 use crate::model::Container;

@@ -3,23 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use super::{EndpointPlace, Resolver, shown};
+use super::resolver::{EndpointPlace, Kind, Resolver, shown};
 use crate::model::{Endpoint, EndpointId, HostId, NetworkId};
 use crate::name;
 use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
-
-/// What an endpoint belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Host,
-    Etcd,
-    Patroni,
-    Proxy,
-    Barman,
-    Postgres,
-    User,
-}
 
 /// One entry's wish for a place on an overlay.
 pub(super) struct Claim<'c> {
@@ -130,7 +118,7 @@ impl Resolver<'_> {
     /// Reads an address that the user wrote for an endpoint.
     fn reservation(&mut self, at: At<'_>, network: NetworkId, text: &str) -> Option<Ipv4Addr> {
         let at = at.key("ip");
-        let address = super::host::ipv4(self, at, text)?;
+        let address = super::address::ipv4(self, at, text)?;
         let cidr = self.model[network].cidr;
         let message = if !cidr.contains(&address) {
             format!("`{address}` is outside of `{cidr}`")
@@ -208,4 +196,40 @@ impl Resolver<'_> {
             .note_at(place(one), "the other endpoint of that name");
         self.report.push(diagnostic);
     }
+}
+
+/// Finds the host of one placement, and reports a host that was placed before.
+pub(super) fn placed_host(
+    resolver: &mut Resolver<'_>,
+    at: At<'_>,
+    (name, is_object): (&str, bool),
+    seen: &mut BTreeMap<HostId, crate::pointer::Pointer>,
+) -> Option<HostId> {
+    let inner = at.key("host");
+    let place = if is_object { inner } else { at };
+    let host = resolver.host(place, name)?;
+    if let Some(first) = seen.get(&host) {
+        let message = format!("host `{name}` is listed twice");
+        let diagnostic = Diagnostic::new(Code::DuplicateMember, place, message)
+            .help("a host holds one of these at most; take one of the two out")
+            .note_at(first.clone(), "the first time");
+        resolver.report.push(diagnostic);
+        return None;
+    }
+    seen.insert(host, place.to_pointer());
+    Some(host)
+}
+
+/// Returns each host's own endpoint by host and network.
+pub(super) fn own_endpoints(resolver: &Resolver<'_>) -> BTreeMap<(HostId, NetworkId), EndpointId> {
+    let endpoints = resolver
+        .model
+        .endpoints
+        .iter()
+        .zip(&resolver.endpoints)
+        .enumerate();
+    endpoints
+        .filter(|(_, (_, place))| place.kind == Kind::Host)
+        .map(|(index, (endpoint, _))| ((endpoint.host, endpoint.network), EndpointId(index)))
+        .collect()
 }

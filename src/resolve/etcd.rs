@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Resolver;
-use super::endpoint::{Claim, Kind};
+use super::endpoint::{Claim, placed_host};
+use super::resolver::Kind;
+use super::resolver::Resolver;
 use crate::description::{self, InitialClusterState};
-use crate::model::{EtcdCluster, EtcdId, EtcdMember, HostId};
+use crate::model::{EtcdCluster, EtcdId, EtcdMember};
 use crate::name;
 use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
@@ -68,28 +69,6 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
             image: cluster.image.clone(),
         });
     }
-}
-
-/// Finds the host of one placement, and reports a host that was placed before.
-pub(super) fn placed_host(
-    resolver: &mut Resolver<'_>,
-    at: At<'_>,
-    (name, is_object): (&str, bool),
-    seen: &mut BTreeMap<HostId, crate::pointer::Pointer>,
-) -> Option<HostId> {
-    let inner = at.key("host");
-    let place = if is_object { inner } else { at };
-    let host = resolver.host(place, name)?;
-    if let Some(first) = seen.get(&host) {
-        let message = format!("host `{name}` is listed twice");
-        let diagnostic = Diagnostic::new(Code::DuplicateMember, place, message)
-            .help("a host holds one of these at most; take one of the two out")
-            .note_at(first.clone(), "the first time");
-        resolver.report.push(diagnostic);
-        return None;
-    }
-    seen.insert(host, place.to_pointer());
-    Some(host)
 }
 
 /// Returns how many members a cluster can lose, in words.

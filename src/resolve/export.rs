@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 
-use super::endpoint::{Claim, Kind};
-use super::{Resolver, shown};
+use super::endpoint::Claim;
+use super::resolver::Kind;
+use super::resolver::{Resolver, shown};
 use crate::description;
 use crate::model::{EndpointId, Export, ExportTarget, HostId, NetworkId};
 use crate::name;

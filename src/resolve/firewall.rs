@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::endpoint::Kind;
-use super::{Resolver, add_peer, add_rule};
+use super::resolver::Kind;
+use super::resolver::{Resolver, add_peer, add_rule};
 use crate::description::{self, FirewallProto};
 use crate::model::{EndpointId, FirewallRule, Model, PatroniId, Peer, Ports, Proto};
 use crate::name;
@@ -305,7 +305,7 @@ fn user_rule(
             )
             .then(|| Peer::Host(host.as_str().into())),
         (None, None, Some(cidr)) => {
-            super::host::cidr(resolver, at.key("cidr"), cidr).map(Peer::Cidr)
+            super::address::cidr(resolver, at.key("cidr"), cidr).map(Peer::Cidr)
         }
         (None, None, None)
         | (Some(_), Some(_), _)

@@ -1,16 +1,15 @@
 //! Hosts, their own endpoints, and secrets.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::endpoint::{Claim, Kind};
-use super::{Resolver, shown};
+use super::address::{cidr, ipv4};
+use super::endpoint::Claim;
+use super::resolver::Kind;
+use super::resolver::{Resolver, shown};
 use crate::description;
-use crate::model::{
-    Arch, EndpointId, Host, HostId, NetworkId, PodmanVersion, SecretId, SecretSource,
-};
+use crate::model::{Arch, Host, HostId, PodmanVersion, SecretId, SecretSource};
 use crate::name;
 use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
@@ -136,62 +135,6 @@ fn claim_endpoints(
             at,
         });
     }
-}
-
-/// Returns each host's own endpoint by host and network.
-pub(super) fn own_endpoints(resolver: &Resolver<'_>) -> BTreeMap<(HostId, NetworkId), EndpointId> {
-    let endpoints = resolver
-        .model
-        .endpoints
-        .iter()
-        .zip(&resolver.endpoints)
-        .enumerate();
-    endpoints
-        .filter(|(_, (_, place))| place.kind == Kind::Host)
-        .map(|(index, (endpoint, _))| ((endpoint.host, endpoint.network), EndpointId(index)))
-        .collect()
-}
-
-/// Reads a CIDR whose host bits are zero.
-pub(super) fn cidr(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) -> Option<Ipv4Net> {
-    match text.parse::<Ipv4Net>() {
-        Ok(cidr) if cidr.trunc() == cidr => Some(cidr),
-        Ok(cidr) => {
-            let message = format!("`{text}` has bits set behind its prefix");
-            let help = format!("did you mean `{}`?", cidr.trunc());
-            resolver
-                .report
-                .push(Diagnostic::new(Code::BadCidr, at, message).help(help));
-            None
-        }
-        Err(_) => {
-            let diagnostic = Diagnostic::new(
-                Code::BadCidr,
-                at,
-                format!("`{}` is no IPv4 network", shown(text)),
-            );
-            resolver
-                .report
-                .push(diagnostic.allowed_text("`ADDRESS/LENGTH`, such as `10.2.57.0/24`"));
-            None
-        }
-    }
-}
-
-/// Reads an IPv4 address.
-pub(super) fn ipv4(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) -> Option<Ipv4Addr> {
-    let address = text.parse().ok();
-    if address.is_none() {
-        let diagnostic = Diagnostic::new(
-            Code::BadAddress,
-            at,
-            format!("`{}` is no IPv4 address", shown(text)),
-        );
-        resolver
-            .report
-            .push(diagnostic.allowed_text("an IPv4 address, such as `192.0.2.11`"));
-    }
-    address
 }
 
 fn subnet(resolver: &mut Resolver<'_>, at: At<'_>, text: &str) -> Option<Ipv4Net> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Resolver;
+use super::resolver::Resolver;
 use crate::description::{self, ContainerSecret, Volume};
 use crate::model;
 use crate::model::{SecretTarget, VolumeSource};

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Input;
-use crate::pointer::At;
+use crate::description::Description;
+use crate::pointer::{At, Pointer};
 use crate::report::Code;
+use crate::source::Source;
 
 /// Up to so many errors, names are listed and guessed; later ones would only cost time.
 pub(super) const FEW: usize = 200;
@@ -53,7 +54,7 @@ impl Section {
 
 /// Names by section: those that decoded, and those that were written but did not.
 pub(super) struct Names<'d> {
-    input: Input<'d>,
+    description: &'d Description,
     undecoded: Vec<BTreeSet<String>>,
 }
 
@@ -66,16 +67,17 @@ const SECTIONS: [Section; 5] = [
 ];
 
 impl<'d> Names<'d> {
-    pub(super) fn new(input: Input<'d>) -> Self {
+    /// Reads the names of a description and, where the shape of something in it is wrong, of its text.
+    pub(super) fn new(description: &'d Description, source: &Source, failed: &[Pointer]) -> Self {
         let written = |section: Section| {
-            if input.failed.is_empty() {
+            if failed.is_empty() {
                 return BTreeSet::new();
             }
             let pointer = At::ROOT.key(section.key()).to_pointer();
-            input.source.keys_of(&pointer).into_iter().collect()
+            source.keys_of(&pointer).into_iter().collect()
         };
         Self {
-            input,
+            description,
             undecoded: SECTIONS.into_iter().map(written).collect(),
         }
     }
@@ -85,7 +87,7 @@ impl<'d> Names<'d> {
     }
 
     fn decoded(&self, section: Section) -> Box<dyn Iterator<Item = &'d str> + 'd> {
-        let description = self.input.description;
+        let description = self.description;
         match section {
             Section::Networks => Box::new(description.networks.keys().map(String::as_str)),
             Section::Hosts => Box::new(description.hosts.keys().map(String::as_str)),
@@ -98,7 +100,7 @@ impl<'d> Names<'d> {
     }
 
     pub(super) fn contains(&self, section: Section, name: &str) -> bool {
-        let description = self.input.description;
+        let description = self.description;
         let is_decoded = match section {
             Section::Networks => description.networks.contains_key(name),
             Section::Hosts => description.hosts.contains_key(name),
@@ -121,6 +123,6 @@ impl<'d> Names<'d> {
 
     pub(super) fn count_networks(&self) -> usize {
         let written = self.written(Section::Networks).map_or(0, BTreeSet::len);
-        written.max(self.input.description.networks.len())
+        written.max(self.description.networks.len())
     }
 }

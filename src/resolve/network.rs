@@ -2,7 +2,7 @@
 
 use ipnet::Ipv4Net;
 
-use super::Resolver;
+use super::resolver::Resolver;
 use crate::description;
 use crate::model::{EndpointId, Network, NetworkId};
 use crate::name;
@@ -60,7 +60,7 @@ fn cidr(
     network: &description::Network,
 ) -> Option<Ipv4Net> {
     let at = at.key("cidr");
-    let cidr = super::host::cidr(resolver, at, &network.cidr)?;
+    let cidr = super::address::cidr(resolver, at, &network.cidr)?;
     if cidr.prefix_len() > 30 || cidr.prefix_len() < 8 {
         let message = format!("`{cidr}` is no size for an overlay network");
         let diagnostic = Diagnostic::new(Code::BadCidr, at, message);
@@ -149,7 +149,7 @@ fn overlaps<'d>(resolver: &mut Resolver<'d>, at: At<'_>, (name, cidr): (&'d str,
 /// Finds each network's lighthouses among the hosts' endpoints.
 pub(super) fn resolve_lighthouses(resolver: &mut Resolver<'_>) {
     let description = resolver.description;
-    let own = super::host::own_endpoints(resolver);
+    let own = super::endpoint::own_endpoints(resolver);
     for (name, network) in &description.networks {
         let networks = At::ROOT.key("networks");
         let entry = networks.key(name);

@@ -1,6 +1,7 @@
 //! Drop-ins that the user adds to generated units.
 
-use super::{Resolver, shown, units};
+use super::cross::units;
+use super::resolver::{Resolver, shown};
 use crate::description::OverrideValue;
 use crate::format::unit::{PodmanVersion, Section, can_carry_written, known_keys, known_since};
 use crate::model::{HostId, Override};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Resolver;
-use super::endpoint::{Claim, Kind};
-use super::etcd::placed_host;
+use super::endpoint::{Claim, placed_host};
+use super::resolver::Kind;
+use super::resolver::Resolver;
 use crate::description::{self, Placement};
 use crate::model::{
     EndpointId, EtcdId, HostId, NetworkId, PatroniCluster, PatroniId, PatroniMember, SecretId,
@@ -77,7 +77,6 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
             proxy_drain_timeout: cluster.proxy_drain_timeout,
         });
     }
-    super::choices::check_watchdogs(resolver);
 }
 
 #[derive(Clone, Copy)]

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use super::Resolver;
-use super::endpoint::{Claim, Kind};
+use super::endpoint::Claim;
+use super::resolver::Kind;
+use super::resolver::Resolver;
 use crate::description::{self, EgressProto, PublishProto};
 use crate::model::{
     EgressRule, EndpointId, HostId, NetworkId, PatroniId, Pod, Ports, Proto, PublishedPort,
@@ -157,7 +158,7 @@ fn publish(
                 resolver.report.push(diagnostic.allowed_text("1 to 65535"));
             }
         }
-        let Some(address) = super::host::ipv4(resolver, at.key("address"), &port.address) else {
+        let Some(address) = super::address::ipv4(resolver, at.key("address"), &port.address) else {
             continue;
         };
         let proto = match port.proto {
@@ -200,7 +201,7 @@ fn egress(resolver: &mut Resolver<'_>, at: At<'_>, pod: &description::Pod) -> Ve
     let mut rules = Vec::new();
     for (index, rule) in pod.egress.iter().enumerate() {
         let at = at.index(index);
-        let cidr = super::host::cidr(resolver, at.key("cidr"), &rule.cidr);
+        let cidr = super::address::cidr(resolver, at.key("cidr"), &rule.cidr);
         let ports = ports(resolver, at.key("port"), &rule.port);
         let proto = match rule.proto {
             EgressProto::Tcp => Proto::Tcp,

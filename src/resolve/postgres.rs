@@ -1,6 +1,6 @@
 //! What a Patroni cluster says about `PostgreSQL`.
 
-use super::{Resolver, shown};
+use super::resolver::{Resolver, shown};
 use crate::description::{self, ParameterValue};
 use crate::model::SecretId;
 use crate::name;

@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use crate::bundle::File;
 use crate::failure::Failure;
 use crate::manifest::FILE_NAME;
-use crate::write::content::Content;
+use crate::survey::{self, Action, Content, NEXT, Survey, TEMPORARY, ancestors};
 use crate::write::disk::Disk;
-use crate::write::survey::{self, Action, NEXT, Survey, TEMPORARY, ancestors};
 
 /// A directory that is to be changed.
 pub(crate) struct Site<'a, C = File> {

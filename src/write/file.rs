@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::failure::{Failure, Obstacle};
+use crate::survey::TEMPORARY;
 use crate::write::disk::Disk;
-use crate::write::survey::TEMPORARY;
 
 /// Makes the file at `path` hold `bytes`; says whether it had to be written.
 ///

@@ -1,6 +1,6 @@
 //! One run over a whole tree: what comes before its hosts, between them and after them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -10,12 +10,12 @@ use crate::bundle::Bundle;
 use crate::compare;
 use crate::failure::Failure;
 use crate::manifest::{Digest, FILE_NAME, HostEntry, HostManifest, TreeManifest};
+use crate::survey::{
+    self, Late, Scope, Survey, TEMPORARY, Tree, Wanted, host_root, label, late, vanished,
+};
 use crate::write::apply::{self, Site};
-use crate::write::content::{Late, late};
 use crate::write::disk::Disk;
-use crate::write::survey::{self, Owned, Survey, TEMPORARY, host_root, label};
-use crate::write::tree::{self, Tree};
-use crate::write::{Changes, Scope, Wanted, host_changes, site_changes};
+use crate::write::{Changes, host_changes, site_changes};
 
 /// A run that found nothing in its way, and has changed nothing yet.
 ///
@@ -38,7 +38,7 @@ where
     L: Fn(&str) -> Bundle + Sync,
 {
     let lock = if out.exists() {
-        Some(tree::lock(out).map_err(one)?)
+        Some(survey::lock(out).map_err(one)?)
     } else {
         None
     };
@@ -80,38 +80,6 @@ where
 
 fn one(failure: Failure) -> Vec<Failure> {
     vec![failure]
-}
-
-/// Returns the hosts of a tree that are wanted no more.
-pub(crate) fn vanished(tree: &Tree, scope: &Scope) -> BTreeSet<String> {
-    match scope {
-        Scope::All(hosts) => tree
-            .manifest
-            .hosts
-            .keys()
-            .filter(|name| !hosts.contains(*name))
-            .cloned()
-            .collect(),
-        Scope::Hosts(_) => BTreeSet::new(),
-    }
-}
-
-/// Compares the operator's directory of a tree.
-pub(crate) fn survey_operator(
-    out: &Path,
-    tree: &Tree,
-    files: &BTreeMap<String, Late<'_>>,
-) -> Result<Survey, Failure> {
-    let entries = tree.manifest.files.iter();
-    let old = entries.filter_map(|(path, entry)| {
-        Some((path.strip_prefix("operator/")?.to_owned(), entry.mode.0))
-    });
-    let owned = Owned {
-        old: old.collect(),
-        pending: BTreeSet::new(),
-        is_unfinished: tree.manifest.unfinished,
-    };
-    survey::operator(&out.join("operator"), files, &owned)
 }
 
 impl<L> Prepared<'_, L>
@@ -157,7 +125,7 @@ where
 
     fn survey_operator(&self) -> Result<Option<Survey>, Failure> {
         match self.wanted.scope {
-            Scope::All(_) => survey_operator(self.out, &self.tree, &self.operator).map(Some),
+            Scope::All(_) => survey::operator_of(self.out, &self.tree, &self.operator).map(Some),
             Scope::Hosts(_) => Ok(None),
         }
     }
@@ -192,7 +160,7 @@ where
             return Ok(());
         }
         self.disk.create_dirs(self.out)?;
-        self.lock = Some(tree::lock(self.out)?);
+        self.lock = Some(survey::lock(self.out)?);
         let now = Tree::read(self.out, self.wanted.scope.hosts())?;
         if now.bytes.is_some() {
             return Err(Failure::Busy {

@@ -6,10 +6,10 @@ use std::path::Path;
 use crate::bundle::Bundle;
 use crate::failure::Failure;
 use crate::manifest::{FILE_NAME, HostManifest};
+use crate::survey::{self, Survey};
+use crate::write::Changes;
 use crate::write::apply::{self, Site};
 use crate::write::disk::Disk;
-use crate::write::survey::{self, Survey};
-use crate::write::{Changes, tree};
 
 /// A bundle that found nothing in its way. An existing directory is held until this is dropped.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub fn prepare_bundle<'a>(
 ) -> Result<PreparedBundle<'a>, Vec<Failure>> {
     let one = |failure| vec![failure];
     let lock = match survey::kind_at(root).map_err(one)? {
-        Some(_) => Some(tree::lock(root).map_err(one)?),
+        Some(_) => Some(survey::lock(root).map_err(one)?),
         None => None,
     };
     let manifest = HostManifest::of(bundle).to_bytes();
@@ -65,7 +65,7 @@ impl PreparedBundle<'_> {
     pub fn commit(mut self) -> Result<Changes, Failure> {
         if self.lock.is_none() {
             self.disk.create_dirs(self.root)?;
-            self.lock = Some(tree::lock(self.root)?);
+            self.lock = Some(survey::lock(self.root)?);
         }
         let site = Site::host(&self.disk, self.root, &self.bundle.files);
         let survey = apply::recovered(&site, self.host, &self.manifest)?;

@@ -12,8 +12,9 @@ use tempfile::TempDir;
 use crate::bundle::{Bundle, File, Recipe};
 use crate::compare::{self, DifferenceKind};
 use crate::failure::Failure;
+use crate::survey::{Scope, Wanted};
 use crate::write::disk::stop::Stop;
-use crate::write::{Changes, Scope, Wanted, prepare, prepare_bundle};
+use crate::write::{Changes, prepare, prepare_bundle};
 
 mod stopped;
 

@@ -8,6 +8,7 @@
 mod cli;
 mod errors;
 mod golden;
+mod modules;
 mod page;
 mod properties;
 mod reference;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use cops_gen::report::Code;
 
+use crate::modules::{ModulePath, module_of, modules, uses};
 use crate::support::{files, path, read};
 
 /// Each module of the crate and the modules it may use. A new edge is a decision, so it stands here.
@@ -30,8 +31,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("plan", &["model"]),
     ("lower", &["bundle", "format", "plan"]),
-    ("write", &["bundle", "compare", "failure", "manifest"]),
-    ("compare", &["bundle", "failure", "manifest", "write"]),
+    ("survey", &["bundle", "failure", "manifest"]),
+    ("compare", &["bundle", "failure", "manifest", "survey"]),
+    (
+        "write",
+        &["bundle", "compare", "failure", "manifest", "survey"],
+    ),
     // Data between the stages.
     ("description", &["shorthand", "unique_map"]),
     ("edition", &["model"]),
@@ -71,6 +76,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "resolve",
             "schema",
             "source",
+            "survey",
             "write",
         ],
     ),
@@ -95,169 +101,145 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
         "one serde Deserializer: its methods belong together",
     ),
     (
-        "src/write/survey.rs",
+        "src/survey.rs",
         500,
         "one pass over a tree, to be read from top to bottom",
     ),
 ];
-
-/// A file of the crate as its readers see it: its own path, and its text without tests.
-struct Module {
-    relative: String,
-    text: String,
-}
-
-impl Module {
-    /// Returns the part of the crate that the file belongs to: the first step below `src`.
-    fn part(&self) -> &str {
-        let inner = self.relative.trim_start_matches("src/");
-        inner.split(['/', '.']).next().unwrap()
-    }
-}
-
-fn modules() -> Vec<Module> {
-    let root = path("");
-    let tests_only = tests_only();
-    let sources = files(&path("src"), ".rs").into_iter();
-    sources
-        .map(|file| Module {
-            relative: file
-                .strip_prefix(&root)
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned(),
-            text: without_tests(&read(&file)),
-        })
-        .filter(|module| !tests_only.iter().any(|it| module.relative.starts_with(it)))
-        .collect()
-}
-
-/// Returns the modules, as beginnings of paths, that stand behind `#[cfg(test)] mod NAME;`.
-fn tests_only() -> Vec<String> {
-    let root = path("");
-    let mut found = Vec::new();
-    for file in files(&path("src"), ".rs") {
-        let text = read(&file);
-        let directory = file.strip_prefix(&root).unwrap().with_extension("");
-        let lines: Vec<&str> = text.lines().collect();
-        for (line, next) in lines.iter().zip(lines.iter().skip(1)) {
-            let name = next.trim().strip_prefix("mod ");
-            let name = name.and_then(|it| it.strip_suffix(';'));
-            if let ("#[cfg(test)]", Some(name)) = (line.trim(), name) {
-                let module = directory.join(name);
-                found.push(format!("{}.rs", module.display()));
-                found.push(format!("{}/", module.display()));
-            }
-        }
-    }
-    found
-}
-
-/// Returns a file's text up to the tests at its end, without comments.
-fn without_tests(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-    let is_code = |line: &&str| !line.trim_start().starts_with("//");
-    code.lines()
-        .filter(is_code)
-        .flat_map(|line| [line, "\n"])
-        .collect()
-}
-
-/// Returns what a file uses of the crate: `format` of `crate::format::template`, and both of a group.
-fn uses(text: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for after in text.split("crate::").skip(1) {
-        if let Some(group) = after.strip_prefix('{') {
-            let group = group.split(';').next().unwrap();
-            let mut depth = 0;
-            let mut name = String::new();
-            for c in group.chars() {
-                match c {
-                    '{' => depth += 1,
-                    '}' => depth -= 1,
-                    ',' if depth == 0 => found.extend(first_step(&std::mem::take(&mut name))),
-                    c if depth == 0 => name.push(c),
-                    _ => {}
-                }
-            }
-            found.extend(first_step(&name));
-        } else {
-            found.extend(first_step(after));
-        }
-    }
-    found
-}
-
-/// Returns the first module of a path, with the second where it is `format`'s.
-fn first_step(path: &str) -> Option<String> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let path = path.trim();
-    let end = path.find(|c| !is_part(c)).unwrap_or(path.len());
-    let (first, rest) = path.split_at(end);
-    if first.is_empty() || first == "self" {
-        return None;
-    }
-    let second = rest.strip_prefix("::").unwrap_or_default();
-    let second: String = second.chars().take_while(|c| is_part(*c)).collect();
-    Some(match first {
-        "format" if !second.is_empty() => format!("format::{second}"),
-        _ => first.to_owned(),
-    })
-}
 
 #[test]
 fn modules_use_what_their_stage_may() {
     let allowed: BTreeMap<&str, &[&str]> = EDGES.iter().copied().collect();
     let mut wrong = Vec::new();
     for module in modules() {
-        let part = module.part().to_owned();
-        if ["lib", "main"].contains(&part.as_str()) {
-            continue;
-        }
-        let Some(allowed) = allowed.get(part.as_str()) else {
-            wrong.push(format!(
-                "{}: `{part}` has no line in EDGES",
-                module.relative
-            ));
+        let Some(part) = module.path.first().map(String::as_str) else {
             continue;
         };
-        for used in uses(&module.text) {
-            let top = used.split("::").next().unwrap();
+        let Some(allowed) = allowed.get(part) else {
+            wrong.push(format!("{}: `{part}` has no line in EDGES", module.file));
+            continue;
+        };
+        for used in &module.uses {
+            let Some(top) = used.first().map(String::as_str) else {
+                continue;
+            };
+            let inner = used.iter().take(2).cloned().collect::<Vec<_>>().join("::");
             let is_allowed =
-                top == part || allowed.contains(&used.as_str()) || allowed.contains(&top);
+                top == part || allowed.contains(&inner.as_str()) || allowed.contains(&top);
             if !is_allowed {
-                wrong.push(format!(
-                    "{}: `{part}` may not use `{used}`",
-                    module.relative
-                ));
+                let used = used.join("::");
+                wrong.push(format!("{}: `{part}` may not use `{used}`", module.file));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Files of a folder, a file with the folder of its name counting as one, use each other in one direction. A file and those in its
+/// own folder belong together.
 #[test]
-fn the_reader_of_use_lines_sees_every_form() {
-    let found = |text: &str| uses(text).into_iter().collect::<Vec<_>>().join(" ");
-    assert_eq!(found("use crate::model::{A, B};"), "model");
+fn no_files_use_each_other_in_a_circle() {
+    let modules = modules();
+    let known: BTreeMap<ModulePath, String> = modules
+        .iter()
+        .map(|it| (it.path.clone(), it.file.clone()))
+        .collect();
+    let mut arrows: BTreeMap<ModulePath, BTreeMap<String, BTreeMap<String, String>>> =
+        BTreeMap::new();
+    for module in &modules {
+        for used in &module.uses {
+            let Some(target) = module_of(&known, used) else {
+                continue;
+            };
+            let together = module.path.iter().zip(target);
+            let together = together.take_while(|(one, other)| one == other).count();
+            let (Some(from), Some(to)) = (module.path.get(together), target.get(together)) else {
+                continue;
+            };
+            let folder = module.path[..together].to_vec();
+            let arrows = arrows.entry(folder).or_default();
+            let from = arrows.entry(from.clone()).or_default();
+            from.entry(to.clone())
+                .or_insert_with(|| format!("{} uses {}", module.file, used.join("::")));
+        }
+    }
+    let circles: Vec<String> = arrows.values().filter_map(circle).collect();
+    assert!(circles.is_empty(), "{}", circles.join("\n\n"));
+}
+
+/// Returns the arrows between the files that can't be put in an order.
+fn circle(arrows: &BTreeMap<String, BTreeMap<String, String>>) -> Option<String> {
+    let mut left = arrows.clone();
+    loop {
+        let before = left.len();
+        let used: BTreeSet<String> = left.values().flat_map(BTreeMap::keys).cloned().collect();
+        left.retain(|name, _| used.contains(name));
+        let standing: BTreeSet<String> = left.keys().cloned().collect();
+        left.retain(|_, to| {
+            to.retain(|name, _| standing.contains(name));
+            !to.is_empty()
+        });
+        if left.len() == before {
+            break;
+        }
+    }
+    let lines: Vec<String> = left.values().flat_map(|to| to.values().cloned()).collect();
+    (!lines.is_empty()).then(|| format!("a circle is among these:\n{}", lines.join("\n")))
+}
+
+#[test]
+fn a_circle_is_seen_and_a_ladder_is_none() {
+    let arrows = |pairs: &[(&str, &str)]| {
+        let mut arrows: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        for (from, to) in pairs {
+            let from = arrows.entry((*from).to_owned()).or_default();
+            from.insert((*to).to_owned(), String::new());
+        }
+        arrows
+    };
+    assert_eq!(circle(&arrows(&[("a", "b"), ("b", "c"), ("a", "c")])), None);
+    let three = [("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")];
+    assert!(circle(&arrows(&three)).is_some());
+}
+
+#[test]
+fn the_reader_of_modules_sees_every_form() {
+    let own = ["lower".to_owned(), "pod".to_owned()];
+    let found = |text: &str| {
+        let uses = uses(&own, &syn::parse_file(text).unwrap());
+        let uses: Vec<String> = uses.iter().map(|it| it.join("::")).collect();
+        uses.join(" ")
+    };
+    assert_eq!(found("use crate::model::{A, B};"), "model::A model::B");
     assert_eq!(
-        found("use crate::{compare, write::{x, y}, lower};"),
-        "compare lower write"
+        found("use crate::{compare, write::{self, y}, lower as z};"),
+        "compare lower write write::y"
     );
     assert_eq!(
-        found("let x = crate::format::unit::Unit::new();"),
-        "format::unit"
+        found("use super::part::text; use super::{host, path};"),
+        "lower::host lower::part::text lower::path"
     );
-    assert_eq!(found("pub(in crate::resolve) fn f() {}"), "resolve");
+    assert_eq!(
+        found("fn f() { crate::format::unit::Unit::new(); }"),
+        "format::unit::Unit::new"
+    );
+    assert_eq!(
+        found("fn f() { format!(\"{}\", 1 + super::host::X) }"),
+        "lower::host::X"
+    );
+    assert_eq!(found("pub(in crate::resolve) fn f() {}"), "");
     assert_eq!(found("use std::fmt;"), "");
+    assert_eq!(
+        found("#[cfg(test)] mod tests { use super::*; use crate::plan; }"),
+        ""
+    );
 }
 
 #[test]
 fn files_are_short_enough_to_read() {
     let mut wrong = Vec::new();
     for module in modules() {
-        let name = module.relative.as_str();
+        let name = module.file.as_str();
         let lines = read(&path(name)).lines().count();
         let listed = LONG_FILES.iter().find(|(file, _, _)| *file == name);
         match listed {

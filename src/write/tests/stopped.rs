@@ -25,7 +25,7 @@ fn expected(wish: &Wish, out: &Path) -> Tree {
     let mut expected = snapshot(clean.path());
     for path in FOREIGN.iter().filter(|path| out.join(path).exists()) {
         expected.insert((*path).to_owned(), (0o644, b"mine".to_vec()));
-        for directory in crate::write::survey::ancestors(path) {
+        for directory in crate::survey::ancestors(path) {
             expected.entry(directory.to_owned()).or_default();
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ipnet::Ipv4Net;
 
-use super::Resolver;
+use super::super::resolver::Resolver;
 use crate::description;
 use crate::model::{Model, NetworkId};
 use crate::pointer::At;

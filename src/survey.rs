@@ -2,6 +2,10 @@
 //!
 //! Links are never followed: whatever is not a plain file or directory is somebody else's.
 
+mod content;
+mod tree;
+mod wanted;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
@@ -14,7 +18,13 @@ use walkdir::WalkDir;
 use crate::bundle::File;
 use crate::failure::{Failure, Obstacle};
 use crate::manifest::{FILE_NAME, HostManifest};
-use crate::write::content::{Content, Late, compare};
+
+use content::compare;
+
+pub(crate) use content::{Content, Late, late};
+pub(crate) use tree::{Tree, lock};
+pub use wanted::{Scope, Wanted};
+pub(crate) use wanted::{operator_of, vanished};
 
 /// A file on its way to another name.
 pub(crate) const TEMPORARY: &str = ".cops-gen.tmp";

@@ -5,9 +5,9 @@ use std::fs::{self, TryLockError};
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::{Kind, TEMPORARY, kind_at, kind_of, obstacle};
 use crate::failure::{Failure, Obstacle};
 use crate::manifest::{FILE_NAME, TreeManifest};
-use crate::write::survey::{self, Kind, TEMPORARY};
 
 /// A tree as it was found.
 #[derive(Debug)]
@@ -50,10 +50,9 @@ impl Tree {
                 (TEMPORARY, Kind::File) => tree.has_temporary = true,
                 ("hosts" | "operator", Kind::Directory) => {}
                 (FILE_NAME | TEMPORARY | "hosts" | "operator", kind) => {
-                    let obstacle = survey::obstacle(kind);
                     return Err(Failure::ForeignFile {
                         path: out.join(name),
-                        obstacle,
+                        obstacle: obstacle(kind),
                     });
                 }
                 (_, kind) => foreign.push(named(&name, kind)),
@@ -82,7 +81,7 @@ impl Tree {
 
     /// Says whether a directory without a manifest holds nothing but a killed run's temporary.
     fn is_empty(&self, out: &Path) -> Result<bool, Failure> {
-        let is_there = |name| survey::kind_at(&out.join(name)).map(|kind| kind.is_some());
+        let is_there = |name| kind_at(&out.join(name)).map(|kind| kind.is_some());
         Ok(self.foreign.is_empty() && !is_there("hosts")? && !is_there("operator")?)
     }
 }
@@ -122,7 +121,7 @@ fn list(directory: &Path) -> Result<Option<Vec<(String, Kind)>>, Failure> {
     let mut names = Vec::new();
     for entry in entries {
         let entry = entry.map_err(failure)?;
-        let kind = survey::kind_of(entry.file_type().map_err(failure)?);
+        let kind = kind_of(entry.file_type().map_err(failure)?);
         names.push((entry.file_name().to_string_lossy().into_owned(), kind));
     }
     names.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Resolver;
+use super::super::resolver::Resolver;
 use crate::description::SynchronousMode;
 use crate::model::{EndpointId, NetworkId, PatroniCluster, PatroniId, Synchronous};
 use crate::pointer::At;

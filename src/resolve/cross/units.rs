@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Resolver;
-use super::endpoint::Kind;
+use super::super::resolver::Kind;
+use super::super::resolver::Resolver;
 use crate::model::{EndpointId, HostId};
 use crate::pointer::{At, Pointer};
 use crate::report::{Code, Diagnostic};
@@ -17,7 +17,7 @@ const HOST_UNITS: [&str; 4] = [
 ];
 
 /// Hosts by the unit files that they have.
-pub(super) type Units = BTreeMap<String, Vec<HostId>>;
+pub(in crate::resolve) type Units = BTreeMap<String, Vec<HostId>>;
 
 /// Reports unit files of one host that would share a name, as files or as services.
 pub(super) fn check(resolver: &mut Resolver<'_>) {
@@ -68,7 +68,7 @@ fn check_host(resolver: &mut Resolver<'_>, endpoints: &[(HostId, EndpointId)]) {
 }
 
 /// Returns every unit file with its hosts.
-pub(super) fn all(resolver: &Resolver<'_>) -> Units {
+pub(in crate::resolve) fn all(resolver: &Resolver<'_>) -> Units {
     let mut units = Units::new();
     for (index, endpoint) in resolver.model.endpoints.iter().enumerate() {
         for (file, _) in files(resolver, EndpointId(index)) {
