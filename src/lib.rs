@@ -23,6 +23,7 @@ pub mod manifest;
 pub mod model;
 pub mod name;
 pub mod plan;
+pub mod platform;
 pub mod pointer;
 pub mod report;
 pub mod resolve;

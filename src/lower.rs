@@ -1,12 +1,15 @@
 //! Lowers what a host runs to files as bytes. Knows file formats; nothing here can fail.
+//!
+//! Three floors: services (`etcd`, `patroni`, `haproxy`, `barman`, `postgres`, `user`) say what they add to their pod as a [`Part`];
+//! `pod`, `host`, `timer`, `once`, `secrets` and `nebula` write units of it; `part`, `unit`, `output` and `path` are what both are written with.
 
 mod barman;
 mod etcd;
-mod export;
 mod haproxy;
 mod host;
 mod images;
 mod nebula;
+mod once;
 mod operator;
 mod output;
 mod overrides;
@@ -25,7 +28,7 @@ mod unit;
 mod user;
 
 use crate::bundle::Bundle;
-use crate::plan::{HostPlan, PodPlan};
+use crate::plan::{HostPlan, PodPlan, Service};
 use output::Output;
 use part::Part;
 
@@ -58,11 +61,11 @@ pub fn lower(plan: &HostPlan) -> Bundle {
     let mut output = Output::default();
     (*name).clone_into(&mut output.bundle.host);
     output.bundle.podman_version = podman_version.to_string();
-    let parts: Vec<(&PodPlan, Part)> = pods.iter().map(|pod| (pod, pod::part(plan, pod))).collect();
+    let parts: Vec<(&PodPlan, Part)> = pods.iter().map(|pod| (pod, part(plan, pod))).collect();
     host::lower(&mut output, plan, &parts);
     timer::lower(&mut output, &parts);
-    secrets::lower(&mut output, plan);
-    export::lower(&mut output, plan);
+    secrets::lower(&mut output, plan, &parts);
+    once::lower(&mut output, &parts);
     for endpoint in endpoints {
         nebula::lower_host_endpoint(&mut output, plan, endpoint);
     }
@@ -75,4 +78,16 @@ pub fn lower(plan: &HostPlan) -> Bundle {
         .files
         .insert("activate".to_owned(), part::script(ACTIVATE));
     output.bundle
+}
+
+/// Returns what the pod's service adds to it.
+fn part(host: &HostPlan, pod: &PodPlan) -> Part {
+    match &pod.service {
+        Service::Etcd(plan) => etcd::lower(host, pod, plan),
+        Service::Patroni(plan) => patroni::lower(host, pod, plan),
+        Service::Proxy(plan) => haproxy::lower(host, pod, plan),
+        Service::Barman(plan) => barman::lower(host, pod, plan),
+        Service::Postgres(plan) => postgres::lower(host, pod, plan),
+        Service::User(plan) => user::lower(host, pod, plan),
+    }
 }

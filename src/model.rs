@@ -451,18 +451,3 @@ pub struct Override {
     /// Section, then key and raw lines.
     pub sections: Vec<(String, KeyLines)>,
 }
-
-/// Returns the name in Podman of a secret of the description.
-pub fn podman_secret(name: &str) -> String {
-    format!("containerops.secret.{name}")
-}
-
-/// Returns the name in Podman of the passwords of a Patroni cluster's roles.
-pub fn podman_passwords(cluster: &str) -> String {
-    format!("containerops.passwords.{cluster}")
-}
-
-/// Returns the name in Podman of a Barman server's passfile.
-pub fn podman_passfile(server: &str) -> String {
-    format!("containerops.passfile.{server}")
-}

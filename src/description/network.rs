@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::platform::ports;
+
 /// One Nebula overlay network.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -43,7 +45,7 @@ fn first_epoch() -> u32 {
 }
 
 fn underlay_port_range() -> [u16; 2] {
-    [12500, 13000]
+    ports::NEBULA
 }
 
 fn mtu() -> u16 {

@@ -4,26 +4,23 @@
 
 mod calendar;
 mod drill;
+mod export;
 
 use serde::Serialize;
 
 use crate::bundle::File;
 use crate::format::template::{Line, Template, render};
 use crate::plan::{BarmanPlan, Compression, HostPlan, PodPlan, SecretTarget, SourcePlan};
+use crate::platform::{paths, ports, roles, services, users};
 
-use super::images::{self, POSTGRES_UID};
+use super::images;
 use super::part::{
-    ConfigChange, ConfigDirectory, ContainerPart, DataDirectory, Image, Part, Relabel, VolumePart,
-    config_path, script, text,
+    CommandPart, ConfigChange, ConfigDirectory, ContainerPart, DataDirectory, Image, Part, Relabel,
+    VolumePart, script, text,
 };
 
 const CONFIG: &str = "/etc/barman";
 const HOME: &str = "/var/lib/barman";
-const DATA: &str = "/var/containerops/data/barman";
-/// The same path in the container as on the host: Barman writes absolute paths into what it restores.
-pub(super) const RESTORED: &str = "/var/containerops/data/barman_restored";
-/// What the check and the drills found. Everybody may read it, as `node_exporter` does.
-const REPORTS: &str = "/var/containerops/data/barman_reports";
 const PASSFILE: &str = "/run/secrets/passfile";
 
 /// Returns the files of `templates/barman/` that are the same for every Barman server, each with its name.
@@ -60,14 +57,14 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &BarmanPlan) -> Part 
     let BarmanPlan {
         compression,
         sources,
-        exports: _,
+        exports,
         passfile_secret,
         postgres_version,
         image,
     } = plan;
     let provided = images::barman(*image, *postgres_version);
     let care = drill::care(sources, &provided.image);
-    let path = config_path(&pod.name, "main");
+    let path = paths::config(&pod.name, services::MAIN);
     let mut files = provided.files;
     let mut builds = provided.builds;
     // What is restored is tried in drills and can be looked at on the spot, by its own cluster's image.
@@ -85,37 +82,56 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &BarmanPlan) -> Part 
         *postgres_version,
     ));
     files.extend(care.files);
+    files.extend(export::files(exports));
 
     let container = container(provided.image, passfile_secret, path);
     Part {
         containers: vec![container],
         files,
         directories: vec![
-            directory(DATA, 0o700),
-            directory(RESTORED, 0o700),
-            directory(REPORTS, 0o755),
+            directory(paths::BARMAN, 0o700),
+            directory(paths::RESTORED, 0o700),
+            directory(paths::REPORTS, 0o755),
         ],
-        shm_size_mib: None,
-        add_hosts: Vec::new(),
         builds,
         timers: care.timers,
+        once: exports.iter().map(export::once).collect(),
+        commands: commands(),
+        ..Part::default()
     }
 }
 
+fn commands() -> Vec<CommandPart> {
+    vec![
+        CommandPart {
+            name: "barman",
+            words: "barman barman",
+        },
+        CommandPart {
+            name: "barman-restore",
+            words: "barman python3 /etc/barman/restore.py",
+        },
+        CommandPart {
+            name: "barman-drops",
+            words: "barman python3 /etc/barman/drops.py",
+        },
+    ]
+}
+
 fn container(image: Image, passfile_secret: &str, config: String) -> ContainerPart {
-    let mut container = ContainerPart::new("main", image);
+    let mut container = ContainerPart::new(services::MAIN, image);
     container.entrypoint = vec!["python3".to_owned()];
     container.command = vec![format!("{CONFIG}/crond.py"), format!("{CONFIG}/crontab")];
-    container.user = Some((POSTGRES_UID, POSTGRES_UID));
+    container.user = Some((users::POSTGRES, users::POSTGRES));
     container.environment = vec![
         ("HOME".to_owned(), HOME.to_owned()),
         ("TZ".to_owned(), "UTC".to_owned()),
     ];
     container.secrets = vec![(passfile_secret.to_owned(), passfile())];
     container.volumes = vec![
-        volume(DATA, HOME, Relabel::Private),
-        volume(RESTORED, RESTORED, Relabel::Shared),
-        volume(REPORTS, REPORTS, Relabel::Shared),
+        volume(paths::BARMAN, HOME, Relabel::Private),
+        volume(paths::RESTORED, paths::RESTORED, Relabel::Shared),
+        volume(paths::REPORTS, paths::REPORTS, Relabel::Shared),
     ];
     // Barman reads its config anew at each run, and crond.py the crontab each minute. A changed crond.py waits for the
     // next start: restarting for it would break off a backup.
@@ -135,8 +151,8 @@ fn container(image: Image, passfile_secret: &str, config: String) -> ContainerPa
 fn passfile() -> SecretTarget {
     SecretTarget::Mount {
         path: PASSFILE.to_owned(),
-        uid: POSTGRES_UID,
-        gid: POSTGRES_UID,
+        uid: users::POSTGRES,
+        gid: users::POSTGRES,
         mode: 0o400,
     }
 }
@@ -154,8 +170,8 @@ fn directory(path: &str, mode: u32) -> DataDirectory {
     DataDirectory {
         path: path.to_owned(),
         mode,
-        uid: POSTGRES_UID,
-        gid: POSTGRES_UID,
+        uid: users::POSTGRES,
+        gid: users::POSTGRES,
     }
 }
 
@@ -165,7 +181,7 @@ fn config_files(
     compression: Compression,
     postgres_version: u16,
 ) -> Vec<(String, File)> {
-    let bin_dir = images::bin_dir(postgres_version);
+    let bin_dir = paths::postgres_programs(postgres_version);
     let crontab = Crontab {
         psql: format!("{bin_dir}/psql"),
         sources: sources.iter().map(scheduled).collect(),
@@ -214,8 +230,11 @@ fn scheduled(source: &SourcePlan) -> Scheduled {
         cluster: Line::of(source.cluster),
         frequency: Line::of(source.frequency),
         canary: format!(
-            "host={} port=5432 user=barman_canary dbname=postgres {}",
+            "host={} port={} user={} dbname={} {}",
             source.proxy,
+            ports::PROXY_PRIMARY,
+            roles::BARMAN_CANARY,
+            roles::DATABASE,
             connection()
         ),
     }
@@ -259,7 +278,7 @@ fn server(source: &SourcePlan, compression: Compression, client_version: u16) ->
         cluster: Line::of(cluster),
         proxy: Line::of(proxy),
         conninfo: connection(),
-        bin_dir: images::bin_dir(client_version),
+        bin_dir: paths::postgres_programs(client_version),
         compressions: compression_name(compression).into_iter().collect(),
         recovery_window: *recovery_window,
         minimum_redundancy: *minimum_redundancy,

@@ -7,14 +7,10 @@ use serde::Serialize;
 
 use crate::format::template::{Line, Template, render};
 use crate::plan::{HostPlan, Placed, PodPlan, ProxyPlan, Size};
+use crate::platform::{images, paths, services, users};
 
-use super::images;
-use super::part::{
-    ConfigChange, ConfigDirectory, ContainerPart, Image, Part, Reload, config_path, text,
-};
+use super::part::{ConfigChange, ConfigDirectory, ContainerPart, Image, Part, Reload, text};
 
-/// The official image's user; a Debian-built image needs none of its own.
-const UID: u32 = 99;
 const CONFIG: &str = "/usr/local/etc/haproxy";
 /// Sessions of each of the three listeners, more than PostgreSQL serves.
 const MAXCONN: u32 = 2000;
@@ -22,9 +18,11 @@ const STATS_MAXCONN: u32 = 100;
 
 /// Lowers one proxy.
 pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &ProxyPlan) -> Part {
-    let path = config_path(&pod.name, "main");
-    let mut container =
-        ContainerPart::new("main", Image::pulled(plan.image.unwrap_or(images::HAPROXY)));
+    let path = paths::config(&pod.name, services::MAIN);
+    let mut container = ContainerPart::new(
+        services::MAIN,
+        Image::pulled(plan.image.unwrap_or(images::HAPROXY)),
+    );
     // Past the official image's entrypoint, which is a shell script, to what it would run.
     container.entrypoint = vec!["haproxy".to_owned()];
     container.command = ["-W", "-db", "-f"]
@@ -32,7 +30,7 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &ProxyPlan) -> Part {
         .into_iter()
         .chain([format!("{CONFIG}/haproxy.cfg")])
         .collect();
-    container.user = Some((UID, UID));
+    container.user = Some((users::HAPROXY, users::HAPROXY));
     container.config = vec![ConfigDirectory {
         path: path.clone(),
         mount: CONFIG.to_owned(),
@@ -46,11 +44,7 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &ProxyPlan) -> Part {
     Part {
         containers: vec![container],
         files: vec![(format!("{path}/haproxy.cfg"), text(config(plan)))],
-        directories: Vec::new(),
-        shm_size_mib: None,
-        add_hosts: Vec::new(),
-        builds: Vec::new(),
-        timers: Vec::new(),
+        ..Part::default()
     }
 }
 

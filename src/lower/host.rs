@@ -9,78 +9,41 @@ use serde::Serialize;
 use crate::bundle::OnChange;
 use crate::format::template::{Line, Template, render};
 use crate::format::unit::{NetworkKey, ServiceKey, Unit, UnitKey};
-use crate::plan::{HostPlan, PodPlan, Service};
+use crate::plan::{HostPlan, PodPlan};
+use crate::platform::{paths, services, units, users};
 
 use super::output::Output;
-use super::part::{DataDirectory, Part, script, text};
-use super::{nebula, path, pod};
-
-/// The target that pulls in what runs after boot.
-pub(super) const BOOT_TARGET: &str = "multi-user.target";
-
-/// The target that containers are ordered after, so that they stop before the pods' networks.
-pub(super) const SHUTDOWN_TARGET: &str = "containerops-pods.target";
-
-/// The unit file of the bridge.
-pub(super) const NETWORK: &str = "underlay.network";
-
-/// The unit file of the rules of what comes in.
-pub(super) const UNDERLAY: &str = "containerops-underlay.service";
-
-/// The directory of our scripts.
-pub(super) const SCRIPTS: &str = "/etc/containerops/bin";
-
-const UNDERLAY_RULES: &str = "/etc/containerops/host/underlay.nft";
+use super::part::{CommandPart, DataDirectory, Part, script, text};
 
 /// Adds the files that every host has.
 pub(super) fn lower(output: &mut Output, plan: &HostPlan, parts: &[(&PodPlan, Part)]) {
     lower_network(
         output,
         plan,
-        pod::most_careful(parts.iter().map(|(_, part)| part)),
+        Part::most_careful(parts.iter().map(|(_, part)| part)),
     );
     lower_underlay(output, plan);
     lower_shutdown_order(output);
-    lower_commands(output, plan);
+    lower_commands(output, parts);
     let egress = script(include_str!("../../templates/host/pod-egress"));
-    output.place(&format!("{SCRIPTS}/pod-egress"), egress);
+    output.place(&format!("{}/pod-egress", paths::SCRIPTS), egress);
     let loops = script(include_str!("../../templates/host/restart-loops"));
-    output.place(&format!("{SCRIPTS}/restart-loops"), loops);
-    output.place(
-        "/etc/tmpfiles.d/containerops.conf",
-        text(tmpfiles(plan, parts)),
-    );
+    output.place(&format!("{}/restart-loops", paths::SCRIPTS), loops);
+    output.place(paths::TMPFILES, text(tmpfiles(plan, parts)));
 }
 
 /// The commands of clusters that have a member here, each run in the member's container.
-fn lower_commands(output: &mut Output, plan: &HostPlan) {
-    let runner = format!("{SCRIPTS}/in-member");
-    for pod in &plan.pods {
-        let commands: &[(&str, &str)] = match &pod.service {
-            Service::Etcd(_) => &[("etcdctl", "etcd etcdctl")],
-            Service::Patroni(_) => &[
-                ("patronictl", "patroni patronictl"),
-                // Not `psql`: the host may have its own.
-                ("patroni-psql", "patroni psql"),
-            ],
-            Service::Barman(_) => &[
-                ("barman", "barman barman"),
-                ("barman-restore", "barman python3 /etc/barman/restore.py"),
-                ("barman-drops", "barman python3 /etc/barman/drops.py"),
-            ],
-            Service::Postgres(_) => &[("export-psql", "postgres psql")],
-            Service::Proxy(_) | Service::User(_) => &[],
-        };
-        for (name, words) in commands {
-            output.place(
-                &format!("/usr/local/bin/{name}"),
-                script(format!("#!/bin/sh\nexec {runner} {words} \"$@\"\n")),
-            );
-            output.place(
-                &runner,
-                script(include_str!("../../templates/host/in-member")),
-            );
-        }
+fn lower_commands(output: &mut Output, parts: &[(&PodPlan, Part)]) {
+    let runner = format!("{}/in-member", paths::SCRIPTS);
+    for CommandPart { name, words } in parts.iter().flat_map(|(_, part)| &part.commands) {
+        output.place(
+            &format!("{}/{name}", paths::COMMANDS),
+            script(format!("#!/bin/sh\nexec {runner} {words} \"$@\"\n")),
+        );
+        output.place(
+            &runner,
+            script(include_str!("../../templates/host/in-member")),
+        );
     }
 }
 
@@ -93,8 +56,8 @@ fn lower_network(output: &mut Output, plan: &HostPlan, on_change: OnChange) {
         .unwrap_or(plan.underlay_subnet.network());
     let mut unit = Unit::new();
     unit.push(UnitKey::Description, "Bridge of this host's pods")
-        .push(UnitKey::Wants, UNDERLAY)
-        .push(UnitKey::After, UNDERLAY)
+        .push(UnitKey::Wants, units::UNDERLAY)
+        .push(UnitKey::After, units::UNDERLAY)
         .push(UnitKey::StartLimitIntervalSec, 0)
         .push(NetworkKey::NetworkName, "underlay")
         .push(NetworkKey::Driver, "bridge")
@@ -111,8 +74,8 @@ fn lower_network(output: &mut Output, plan: &HostPlan, on_change: OnChange) {
     .push(ServiceKey::RestartSec, 1)
     .push(ServiceKey::RestartMode, "direct");
     output
-        .place_unit(NETWORK, "The bridge of this host's pods", &unit)
-        .starts_after(&[UNDERLAY])
+        .place_unit(units::NETWORK, "The bridge of this host's pods", &unit)
+        .starts_after(&[units::UNDERLAY])
         .changed_by(on_change);
 }
 
@@ -136,15 +99,15 @@ fn lower_underlay(output: &mut Output, plan: &HostPlan) {
     ports.sort_unstable();
     let own = plan.endpoints.iter().map(|endpoint| Own {
         address: endpoint.address,
-        device: nebula::host_device(endpoint),
+        device: services::host_device(endpoint.port),
     });
     let rules = Underlay {
         subnet: plan.underlay_subnet.to_string(),
         ports,
         own: own.collect(),
     };
-    output.place(UNDERLAY_RULES, text(render(Template::Underlay, &rules)));
-    let load = ["/usr/bin/env", "nft", "-f", UNDERLAY_RULES];
+    output.place(paths::UNDERLAY, text(render(Template::Underlay, &rules)));
+    let load = ["/usr/bin/env", "nft", "-f", paths::UNDERLAY];
     let mut unit = Unit::new();
     unit.push(
         UnitKey::Description,
@@ -160,11 +123,11 @@ fn lower_underlay(output: &mut Output, plan: &HostPlan) {
     .push_words(ServiceKey::ExecReload, &load);
     output
         .place_unit(
-            UNDERLAY,
+            units::UNDERLAY,
             "The rules of what comes in from the real network",
             &unit,
         )
-        .reloads_on(UNDERLAY_RULES);
+        .reloads_on(paths::UNDERLAY);
 }
 
 /// The pods' infra containers live in scopes that nothing orders: at shutdown systemd would stop them first, and take the
@@ -176,15 +139,15 @@ fn lower_shutdown_order(output: &mut Output) {
         "The pods' networks outlive the containers",
     );
     output.place_unit(
-        SHUTDOWN_TARGET,
+        units::SHUTDOWN_TARGET,
         "What containers are ordered after",
         &target,
     );
     let mut scopes = Unit::new();
-    scopes.push(UnitKey::Before, SHUTDOWN_TARGET);
+    scopes.push(UnitKey::Before, units::SHUTDOWN_TARGET);
     let drop_in = scopes.render("Podman's scopes stop after the containers");
     output.place(
-        "/etc/systemd/system/libpod-.scope.d/10-containerops.conf",
+        &units::drop_in("libpod-.scope", "10-containerops.conf"),
         text(drop_in),
     );
 }
@@ -214,8 +177,8 @@ fn tmpfiles(plan: &HostPlan, parts: &[(&PodPlan, Part)]) -> String {
     });
     let pods = plan.pods.iter().map(|pod| &pod.endpoint);
     let keys = plan.endpoints.iter().chain(pods).flat_map(|endpoint| {
-        let pki = path::pki(&endpoint.network.name, endpoint.hostname);
-        let uid = nebula::UID;
+        let pki = paths::pki(&endpoint.network.name, endpoint.hostname);
+        let uid = users::NEBULA;
         [
             Line::of(format_args!("d {pki} 0750 0 {uid} -")),
             Line::of(format_args!("z {pki}/*.crt 0644 0 0 -")),
@@ -234,14 +197,10 @@ fn add_parents(directories: &mut BTreeMap<String, (u32, u32, u32)>, path: &str) 
     let parents = std::path::Path::new(path).ancestors().skip(1);
     let ours = parents
         .filter_map(std::path::Path::to_str)
-        .filter(|path| is_ours(path));
+        .filter(|path| paths::is_ours(path));
     for parent in ours {
         directories
             .entry(parent.to_owned())
             .or_insert((0o755, 0, 0));
     }
-}
-
-fn is_ours(path: &str) -> bool {
-    path == "/var/containerops" || path.starts_with("/var/containerops/")
 }

@@ -7,22 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::bundle::File;
 use crate::format::template::{Template, render};
+use crate::platform::{self, paths, users};
 
 use super::part::{Build, Image, text};
-
-/// etcd's official image: distroless, no shell, no entrypoint, runs as root unless told otherwise, programs in `/usr/local/bin`.
-///
-/// What it holds, and where that is read: `tests/validators/images.json`, as for the next one.
-pub(super) const ETCD: &str = "gcr.io/etcd-development/etcd:v3.6.15";
-
-/// HAProxy's official image: Debian, uid 99, entrypoint a shell script that we pass by, program in `/usr/local/sbin`,
-/// `STOPSIGNAL SIGUSR1`, which waits for every session to end.
-///
-/// 3.2 gets fixes until 2030.
-pub(super) const HAPROXY: &str = "docker.io/library/haproxy:3.2.24";
-
-/// The user of PostgreSQL and Barman alike, so that a restored directory needs no new owner.
-pub(super) const POSTGRES_UID: u32 = 5432;
 
 /// An image for a container, and what builds it on the host, if anything does.
 #[derive(Debug)]
@@ -51,11 +38,6 @@ pub(super) fn barman(image: Option<&str>, postgres_version: u16) -> Provided {
     provide(image, "barman", Template::ImageBarman, postgres_version)
 }
 
-/// Returns where the images have PostgreSQL's programs.
-pub(super) fn bin_dir(postgres_version: u16) -> String {
-    format!("/usr/lib/postgresql/{postgres_version}/bin")
-}
-
 /// What a Containerfile depends on.
 #[derive(Serialize)]
 struct Containerfile {
@@ -73,13 +55,13 @@ fn provide(image: Option<&str>, name: &str, template: Template, postgres_version
     }
     let values = Containerfile {
         postgres_version,
-        uid: POSTGRES_UID,
+        uid: users::POSTGRES,
     };
     let containerfile = render(template, &values);
     let hash = short_hash(&containerfile);
-    let tag = format!("localhost/containerops/{name}:{postgres_version}-{hash}");
-    let build = format!("{name}-{postgres_version}");
-    let directory = format!("/etc/containerops/images/{build}");
+    let tag = platform::images::tag(name, postgres_version, &hash);
+    let build = platform::images::build(name, postgres_version);
+    let directory = paths::build(&build);
     let file = (format!("{directory}/Containerfile"), text(containerfile));
     Provided {
         image: Image {

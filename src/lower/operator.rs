@@ -6,9 +6,9 @@ mod runbook;
 use std::collections::BTreeMap;
 
 use super::part::{script, text};
-use super::path;
 use crate::bundle::Recipe;
 use crate::plan::{CertificatePlan, Network, NetworkPlan, Runbook};
+use crate::platform::paths;
 
 /// Returns how the operator's files are made, by their path relative to `operator/`.
 pub fn lower<'a>(
@@ -58,7 +58,7 @@ fn table(plan: &NetworkPlan<'_>) -> String {
             address,
             groups,
         } = certificate;
-        let (groups, directory) = (groups.join(","), path::pki(name, hostname));
+        let (groups, directory) = (groups.join(","), paths::pki(name, hostname));
         format!("{hostname}\t{host}\t{address}/{prefix}\t{groups}\t{directory}\n")
     }));
     table

@@ -4,6 +4,7 @@ use crate::bundle::{Bundle, File, Member, OnChange, UnitChange};
 use crate::format::unit::Unit;
 
 use super::{part, path};
+use crate::platform::units;
 
 /// The bundle of one host while it grows. Paths are absolute paths on the host.
 #[derive(Debug, Default)]
@@ -20,7 +21,7 @@ impl Output {
 
     /// Adds a unit file and its row: a change of the file restarts the unit.
     pub(super) fn place_unit(&mut self, unit_file: &str, about: &str, unit: &Unit) -> Row<'_> {
-        let place = path::unit_file(unit_file);
+        let place = units::path(unit_file);
         self.place(&place, part::text(unit.render(about)));
         self.row(unit_file).restarts_on(&place)
     }
@@ -31,7 +32,7 @@ impl Output {
             change: self
                 .bundle
                 .units
-                .entry(path::service(unit_file))
+                .entry(units::service(unit_file))
                 .or_default(),
         }
     }

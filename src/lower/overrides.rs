@@ -2,10 +2,10 @@
 
 use crate::format::unit::{Section, Unit};
 use crate::plan::Override;
+use crate::platform::units;
 
 use super::output::Output;
 use super::part::text;
-use super::path;
 
 /// Adds a drop-in per override; a change of it restarts the unit.
 pub(super) fn lower(output: &mut Output, overrides: &[&Override]) {
@@ -26,7 +26,7 @@ pub(super) fn lower(output: &mut Output, overrides: &[&Override]) {
                 }
             }
         }
-        let place = format!("{}.d/50-override.conf", path::unit_file(unit_file));
+        let place = units::drop_in(unit_file, "50-override.conf");
         output.place(
             &place,
             text(drop_in.render(format_args!("What is overridden in {unit_file}"))),

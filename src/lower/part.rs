@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::bundle::{File, Member, OnChange};
-use crate::plan::SecretTarget;
+use crate::plan::{EgressRule, PublishedPort, SecretTarget};
 
 /// What one service adds to its pod. Paths are absolute paths on the host.
 #[derive(Debug, Default)]
@@ -12,7 +12,7 @@ pub(super) struct Part {
     pub(super) containers: Vec<ContainerPart>,
     /// Files by their path on the host; those in a [`ConfigDirectory`] count as its content.
     pub(super) files: Vec<(String, File)>,
-    /// Directories below `/var/containerops` that `systemd-tmpfiles` makes.
+    /// Directories that `systemd-tmpfiles` makes.
     pub(super) directories: Vec<DataDirectory>,
     /// Size of the pod's `/dev/shm` in MiB, where Podman's 64 MB are too few.
     pub(super) shm_size_mib: Option<u32>,
@@ -22,6 +22,53 @@ pub(super) struct Part {
     pub(super) builds: Vec<Build>,
     /// What the host runs by the clock.
     pub(super) timers: Vec<TimerPart>,
+    /// What the host runs once, when the pod's container is there.
+    pub(super) once: Vec<OncePart>,
+    /// Commands of the host that run in the pod's container.
+    pub(super) commands: Vec<CommandPart>,
+    /// Ports that the host's real network reaches.
+    pub(super) publish: Vec<PublishedPort>,
+    /// Ways out beside the overlay.
+    pub(super) egress: Vec<EgressRule>,
+    /// Podman secrets whose values Patroni sets as passwords: it can't set every one.
+    pub(super) patroni_passwords: Vec<String>,
+}
+
+impl Part {
+    /// Says who restarts what all the containers of `parts` fall with.
+    pub(super) fn most_careful<'p>(parts: impl IntoIterator<Item = &'p Self>) -> OnChange {
+        let mut containers = parts.into_iter().flat_map(|part| &part.containers);
+        if containers.any(|container| container.on_change == OnChange::Operator) {
+            OnChange::Operator
+        } else {
+            OnChange::Restart
+        }
+    }
+}
+
+/// A command of the host, run in a container of ours.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct CommandPart {
+    /// What is typed.
+    pub(super) name: &'static str,
+    /// The kind of pod and the program with its first arguments, as `in-member` takes them.
+    pub(super) words: &'static str,
+}
+
+/// A program of the host that runs to its end, and not again until the host starts anew. It may take hours, and it may fail: nobody waits for it
+/// but who says so.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct OncePart {
+    /// The unit file.
+    pub(super) unit_file: String,
+    /// What the file is, in a few words.
+    pub(super) about: String,
+    /// What the unit is for.
+    pub(super) description: String,
+    /// Another unit that it brings along, besides the container's.
+    pub(super) wants: Option<String>,
+    /// The program and its arguments.
+    pub(super) command: Vec<String>,
 }
 
 /// A timer of the host, and the command that it runs to its end.
@@ -167,6 +214,11 @@ impl Image {
             is_built: false,
         }
     }
+
+    /// Says when Podman may pull it.
+    pub(super) fn pull_policy(&self) -> &'static str {
+        if self.is_built { "never" } else { "missing" }
+    }
 }
 
 /// An image that is built on the host.
@@ -207,7 +259,7 @@ pub(super) enum Relabel {
 /// A directory of our own files, mounted read-only as a whole.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ConfigDirectory {
-    /// Path on the host, below `/etc/containerops`.
+    /// Path on the host.
     pub(super) path: String,
     /// Path in the container.
     pub(super) mount: String,
@@ -255,11 +307,6 @@ pub(super) struct DataDirectory {
     pub(super) uid: u32,
     /// Group.
     pub(super) gid: u32,
-}
-
-/// Returns where the config of a container lies on the host.
-pub(super) fn config_path(pod: &str, container: &str) -> String {
-    format!("/etc/containerops/{pod}/{container}")
 }
 
 /// Makes a file that everybody may read.

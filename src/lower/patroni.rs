@@ -12,20 +12,21 @@ mod tests;
 
 use crate::bundle::{ClusterKind, File, Member, OnChange};
 use crate::plan::{Bootstrap, HostPlan, PatroniPlan, PodPlan, SecretTarget, Watchdog};
+use crate::platform::{paths, services, users};
 
-pub(super) use hba::NEVER_PROXIED;
+pub(super) use hba::never_proxied;
 
-use super::images::{self, POSTGRES_UID};
+use super::images;
 use super::part::{
-    ConfigChange, ConfigDirectory, ContainerPart, DataDirectory, Health, Part, Relabel, Reload,
-    VolumePart, config_path, script, text,
+    CommandPart, ConfigChange, ConfigDirectory, ContainerPart, DataDirectory, Health, Part,
+    Relabel, Reload, VolumePart, script, text,
 };
 
 /// The volume; the data directory is below it, since Patroni may rename or remove that one.
 const HOME: &str = "/var/lib/postgresql";
 const CONFIG: &str = "/etc/patroni";
 /// What is applied to the running cluster, never by a reload of one member.
-const CLUSTER_CONFIG: &str = "/etc/containerops";
+const CLUSTER_CONFIG: &str = paths::ETC;
 const RESTORED: &str = "/restored";
 /// The program that starts Patroni. A changed one reaches a member by its restart.
 const START: &str = "/usr/local/lib/containerops";
@@ -45,10 +46,10 @@ pub(super) const STOP_TIMEOUT_SECS: u32 = 120;
 /// Lowers one Patroni member.
 pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part {
     let provided = images::patroni(plan.image, plan.postgres_version);
-    let data = format!("/var/containerops/data/patroni/{}", plan.cluster);
-    let path = config_path(&pod.name, "main");
-    let cluster_path = config_path(&pod.name, "dynamic");
-    let start_path = config_path(&pod.name, "start");
+    let data = paths::patroni_data(plan.cluster);
+    let path = paths::config(&pod.name, services::MAIN);
+    let cluster_path = paths::config(&pod.name, "dynamic");
+    let start_path = paths::config(&pod.name, "start");
     let (keeper, keeper_files) = keeper::lower(pod, plan, provided.image.clone());
     let mut files = provided.files;
     files.extend(config_files(plan, &path, &cluster_path));
@@ -59,10 +60,10 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
     files.push((format!("{start_path}/history.py"), text(HISTORY)));
     files.extend(keeper_files);
 
-    let mut container = ContainerPart::new("main", provided.image);
+    let mut container = ContainerPart::new(services::MAIN, provided.image);
     container.entrypoint = vec!["python3".to_owned(), format!("{START}/start.py")];
     container.command = vec![format!("{CONFIG}/patroni.yml")];
-    container.user = Some((POSTGRES_UID, POSTGRES_UID));
+    container.user = Some((users::POSTGRES, users::POSTGRES));
     container.environment = vec![(
         "PATRONICTL_CONFIG_FILE".to_owned(),
         format!("{CONFIG}/patroni.yml"),
@@ -97,9 +98,10 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
         files,
         directories: directories(data, plan.bootstrap),
         shm_size_mib: Some(SHM_SIZE_MIB),
-        add_hosts: Vec::new(),
         builds: provided.builds,
-        timers: Vec::new(),
+        commands: commands(),
+        patroni_passwords: own_secrets(plan).map(|(name, _)| name.clone()).to_vec(),
+        ..Part::default()
     }
 }
 
@@ -110,7 +112,7 @@ fn pass_device(container: &mut ContainerPart) {
         .environment
         .push((WATCHDOG_VARIABLE.to_owned(), "device".to_owned()));
     container.devices = vec![WATCHDOG_DEVICE.to_owned()];
-    let group = POSTGRES_UID.to_string();
+    let group = users::POSTGRES.to_string();
     container.before_start = [
         ["chgrp", group.as_str(), WATCHDOG_DEVICE],
         ["chmod", "0660", WATCHDOG_DEVICE],
@@ -167,22 +169,41 @@ fn config_directory(path: String, mount: &str, on_change: ConfigChange) -> Confi
 /// Patroni reads its passwords from its environment (and keeps them from PostgreSQL's); `reconcile.sh` reads those of all
 /// roles from one file, so that a new role changes no unit.
 fn secrets(plan: &PatroniPlan) -> Vec<(String, SecretTarget)> {
-    let in_environment = [
-        (&plan.superuser_secret, "PATRONI_SUPERUSER_PASSWORD"),
-        (&plan.replication_secret, "PATRONI_REPLICATION_PASSWORD"),
-        (&plan.rewind_secret, "PATRONI_REWIND_PASSWORD"),
-    ]
-    .map(|(name, variable)| (name.clone(), SecretTarget::Env(variable.to_owned())));
+    let in_environment = own_secrets(plan)
+        .map(|(name, variable)| (name.clone(), SecretTarget::Env(variable.to_owned())));
     let passwords = SecretTarget::Mount {
         path: PASSWORDS.to_owned(),
-        uid: POSTGRES_UID,
-        gid: POSTGRES_UID,
+        uid: users::POSTGRES,
+        gid: users::POSTGRES,
         mode: 0o400,
     };
     in_environment
         .into_iter()
         .chain([(plan.passwords_secret.clone(), passwords)])
         .collect()
+}
+
+/// The passwords of Patroni's own roles, each with its variable.
+fn own_secrets<'p>(plan: &'p PatroniPlan) -> [(&'p String, &'static str); 3] {
+    [
+        (&plan.superuser_secret, "PATRONI_SUPERUSER_PASSWORD"),
+        (&plan.replication_secret, "PATRONI_REPLICATION_PASSWORD"),
+        (&plan.rewind_secret, "PATRONI_REWIND_PASSWORD"),
+    ]
+}
+
+fn commands() -> Vec<CommandPart> {
+    vec![
+        CommandPart {
+            name: "patronictl",
+            words: "patroni patronictl",
+        },
+        // Not `psql`: the host may have its own.
+        CommandPart {
+            name: "patroni-psql",
+            words: "patroni psql",
+        },
+    ]
 }
 
 fn volumes(data: &str, bootstrap: Bootstrap) -> Vec<VolumePart> {
@@ -201,19 +222,19 @@ fn volumes(data: &str, bootstrap: Bootstrap) -> Vec<VolumePart> {
     std::iter::once(own).chain(restored).collect()
 }
 
-/// A restored directory below `/var/containerops` is made where it is missing, so that the member starts without it once
+/// A restored directory among our own is made where it is missing, so that the member starts without it once
 /// the restore is done.
 fn directories(data: String, bootstrap: Bootstrap) -> Vec<DataDirectory> {
     let restored = restored(bootstrap)
-        .filter(|path| path.starts_with("/var/containerops/"))
+        .filter(|path| paths::is_ours(path) && *path != paths::VAR)
         .map(str::to_owned);
     std::iter::once(data)
         .chain(restored)
         .map(|path| DataDirectory {
             path,
             mode: 0o700,
-            uid: POSTGRES_UID,
-            gid: POSTGRES_UID,
+            uid: users::POSTGRES,
+            gid: users::POSTGRES,
         })
         .collect()
 }

@@ -2,28 +2,16 @@
 
 mod container;
 
-use crate::bundle::OnChange;
 use crate::format::unit::{BuildKey, InstallKey, PodKey, ServiceKey, Unit, UnitKey};
-use crate::plan::{EgressRule, HostPlan, PodPlan, Proto, PublishedPort, Service};
+use crate::plan::{HostPlan, PodPlan, Proto, PublishedPort};
+use crate::platform::{paths, units};
 
+use super::nebula;
 use super::output::Output;
 use super::part::{Build, ConfigChange, ContainerPart, Part, text};
-use super::{host, nebula, path, secrets, user};
 
 /// Seconds that a pod has to stop after its containers have.
 const STOP_TIMEOUT_SECS: u32 = 60;
-
-/// Returns what the pod's service adds to it.
-pub(super) fn part(host: &HostPlan, pod: &PodPlan) -> Part {
-    match &pod.service {
-        Service::Etcd(plan) => super::etcd::lower(host, pod, plan),
-        Service::Patroni(plan) => super::patroni::lower(host, pod, plan),
-        Service::Proxy(plan) => super::haproxy::lower(host, pod, plan),
-        Service::Barman(plan) => super::barman::lower(host, pod, plan),
-        Service::Postgres(plan) => super::postgres::lower(host, pod, plan),
-        Service::User(plan) => user::lower(host, pod, plan),
-    }
-}
 
 /// Adds the pod, its Nebula sidecar and its egress lock, its containers and their files.
 pub(super) fn lower(output: &mut Output, host: &HostPlan, (pod, mut part): (&PodPlan, Part)) {
@@ -40,22 +28,12 @@ pub(super) fn lower(output: &mut Output, host: &HostPlan, (pod, mut part): (&Pod
     }
 }
 
-/// Says who restarts what all the containers of `parts` fall with.
-pub(super) fn most_careful<'p>(parts: impl IntoIterator<Item = &'p Part>) -> OnChange {
-    let mut containers = parts.into_iter().flat_map(|part| &part.containers);
-    if containers.any(|container| container.on_change == OnChange::Operator) {
-        OnChange::Operator
-    } else {
-        OnChange::Restart
-    }
-}
-
 fn lower_pod(output: &mut Output, host: &HostPlan, (pod, part): (&PodPlan, &Part)) {
-    let (publish, egress) = holes(&pod.service);
-    let rules = format!("{}/{}/egress.nft", path::ROOT, pod.name);
-    output.place(&rules, text(nebula::egress::rules(pod, publish, egress)));
-    let lock = format!("{}/pod-egress", host::SCRIPTS);
-    let file = format!("{}.pod", pod.name);
+    let rules = paths::egress(&pod.name);
+    let holes = nebula::egress::rules(pod, &part.publish, &part.egress);
+    output.place(&rules, text(holes));
+    let lock = format!("{}/pod-egress", paths::SCRIPTS);
+    let file = units::pod(&pod.name);
     output
         .place_unit(
             &file,
@@ -64,19 +42,19 @@ fn lower_pod(output: &mut Output, host: &HostPlan, (pod, part): (&PodPlan, &Part
         )
         .reloads_on(&rules)
         .reloads_on(&lock)
-        .starts_after(&[&path::service(host::NETWORK), secrets::UNIT])
-        .changed_by(most_careful([part]));
+        .starts_after(&[&units::service(units::NETWORK), units::SECRETS])
+        .changed_by(Part::most_careful([part]));
 }
 
 fn pod_unit(host: &HostPlan, (pod, added): (&PodPlan, &Part), lock: &str) -> Unit {
     let mut unit = Unit::new();
     // Wants, not Requires: a secret that can't be loaded yet holds up the containers that use it, and no others.
     unit.push(UnitKey::Description, format_args!("Pod {}", pod.name))
-        .push(UnitKey::Wants, secrets::UNIT)
-        .push(UnitKey::After, secrets::UNIT)
+        .push(UnitKey::Wants, units::SECRETS)
+        .push(UnitKey::After, units::SECRETS)
         .push(UnitKey::StartLimitIntervalSec, 0)
         .push(PodKey::PodName, &pod.name)
-        .push(PodKey::Network, host::NETWORK)
+        .push(PodKey::Network, units::NETWORK)
         .push(PodKey::IP, pod.bridge_address);
     let udp_port = pod.endpoint.port;
     let address = host
@@ -87,7 +65,7 @@ fn pod_unit(host: &HostPlan, (pod, added): (&PodPlan, &Part), lock: &str) -> Uni
         PodKey::PublishPort,
         format_args!("{address}{udp_port}:{udp_port}/udp"),
     );
-    for published in holes(&pod.service).0 {
+    for published in &added.publish {
         let PublishedPort {
             address,
             host_port,
@@ -111,20 +89,8 @@ fn pod_unit(host: &HostPlan, (pod, added): (&PodPlan, &Part), lock: &str) -> Uni
         .push(ServiceKey::Restart, "always")
         .push(ServiceKey::RestartSec, 2)
         .push(ServiceKey::TimeoutStopSec, STOP_TIMEOUT_SECS)
-        .push(InstallKey::WantedBy, host::BOOT_TARGET);
+        .push(InstallKey::WantedBy, units::BOOT_TARGET);
     unit
-}
-
-/// Returns the published ports and the ways out beside the overlay; only users' pods have them.
-fn holes<'p>(service: &Service<'p>) -> (&'p [PublishedPort], &'p [EgressRule]) {
-    match service {
-        Service::Etcd(_)
-        | Service::Patroni(_)
-        | Service::Proxy(_)
-        | Service::Barman(_)
-        | Service::Postgres(_) => (&[], &[]),
-        Service::User(plan) => (plan.publish, plan.egress),
-    }
 }
 
 fn transports(proto: Proto) -> &'static [&'static str] {
@@ -138,13 +104,12 @@ fn transports(proto: Proto) -> &'static [&'static str] {
 }
 
 fn lower_container(output: &mut Output, host: &HostPlan, (pod, part): (&PodPlan, &ContainerPart)) {
-    let name = format!("{}-{}", pod.name, part.name);
-    let sidecar = format!("{}-nebula.service", pod.name);
-    let others = part
-        .after
-        .iter()
-        .map(|other| format!("{}-{other}.service", pod.name));
-    let after: Vec<String> = std::iter::once(sidecar).chain(others).collect();
+    let others = part.after.iter();
+    let others = others.map(|other| units::container(&pod.name, other));
+    let after: Vec<String> = std::iter::once(units::sidecar(&pod.name))
+        .chain(others)
+        .map(|file| units::service(&file))
+        .collect();
     let about = format!("Container {} of pod {}", part.name, pod.name);
     let unit = container::unit(host, (pod, part), &after);
     let config: Vec<(ConfigChange, Vec<String>)> = part
@@ -156,9 +121,9 @@ fn lower_container(output: &mut Output, host: &HostPlan, (pod, part): (&PodPlan,
     let member = part.member.as_ref();
     let passwords = member.and_then(|member| member.passwords.as_ref());
     let mut row = output
-        .place_unit(&format!("{name}.container"), &about, &unit)
+        .place_unit(&units::container(&pod.name, &part.name), &about, &unit)
         .starts_after(&after)
-        .starts_after(&[path::service(&format!("{}.pod", pod.name))])
+        .starts_after(&[units::service(&units::pod(&pod.name))])
         .starts_after(&part.requires)
         .in_background(!part.requires.is_empty())
         .changed_by(part.on_change)
@@ -196,8 +161,8 @@ fn lower_build(output: &mut Output, build: &Build) {
     ];
     let mut unit = Unit::new();
     unit.push(UnitKey::Description, format_args!("Build of {tag}"))
-        .push(UnitKey::Wants, path::service(host::NETWORK))
-        .push(UnitKey::After, path::service(host::NETWORK))
+        .push(UnitKey::Wants, units::service(units::NETWORK))
+        .push(UnitKey::After, units::service(units::NETWORK))
         .push(UnitKey::StartLimitIntervalSec, 0)
         .push(BuildKey::ImageTag, tag)
         .push(BuildKey::SetWorkingDirectory, directory)
@@ -205,11 +170,11 @@ fn lower_build(output: &mut Output, build: &Build) {
         .push_words(ServiceKey::ExecCondition, &is_missing)
         .push(ServiceKey::Restart, "on-failure")
         .push(ServiceKey::RestartSec, 60)
-        .push(InstallKey::WantedBy, host::BOOT_TARGET);
+        .push(InstallKey::WantedBy, units::BOOT_TARGET);
     let files = output.files_below(directory);
     let about = format!("Build of {tag}");
     let row = output
-        .place_unit(&format!("{name}.build"), &about, &unit)
-        .starts_after(&[path::service(host::NETWORK)]);
+        .place_unit(&units::build(name), &about, &unit)
+        .starts_after(&[units::service(units::NETWORK)]);
     files.iter().fold(row, |row, file| row.restarts_on(file));
 }

@@ -4,13 +4,13 @@
 //! <https://www.postgresql.org/docs/17/app-postgres.html>
 
 use crate::plan::{HostPlan, PodPlan, PostgresPlan};
+use crate::platform::{paths, ports, services, units, users};
 
-use super::images::{self, POSTGRES_UID};
 use super::part::{
-    ConfigChange, ConfigDirectory, ContainerPart, Part, Relabel, Reload, VolumePart, config_path,
+    CommandPart, ConfigChange, ConfigDirectory, ContainerPart, Part, Relabel, Reload, VolumePart,
     text,
 };
-use super::{barman, export, patroni};
+use super::{images, patroni};
 
 const CONFIG: &str = "/etc/postgres";
 const DATA: &str = "/var/lib/postgresql/data";
@@ -24,16 +24,19 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PostgresPlan) -> Par
         image,
     } = plan;
     let provided = images::patroni(*image, *postgres_version);
-    let path = config_path(&pod.name, "main");
+    let path = paths::config(&pod.name, services::MAIN);
     let mut files = provided.files;
     files.push((format!("{path}/pg_hba.conf"), text(hba(plan))));
 
-    let mut container = ContainerPart::new("main", provided.image);
-    container.entrypoint = vec![format!("{}/postgres", images::bin_dir(*postgres_version))];
+    let mut container = ContainerPart::new(services::MAIN, provided.image);
+    container.entrypoint = vec![format!(
+        "{}/postgres",
+        paths::postgres_programs(*postgres_version)
+    )];
     container.command = command();
-    container.user = Some((POSTGRES_UID, POSTGRES_UID));
+    container.user = Some((users::POSTGRES, users::POSTGRES));
     container.volumes = vec![VolumePart {
-        source: format!("{}/{export}", barman::RESTORED),
+        source: format!("{}/{export}", paths::RESTORED),
         mount: DATA.to_owned(),
         is_read_only: false,
         relabel: Relabel::Shared,
@@ -50,12 +53,16 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PostgresPlan) -> Par
     container.stop_signal = Some("INT");
     container.stop_timeout_secs = patroni::STOP_TIMEOUT_SECS;
     container.reload = Some(Reload::Signal("HUP".to_owned()));
-    container.requires = vec![export::unit_name(export)];
+    container.requires = vec![units::export(export)];
     Part {
         containers: vec![container],
         files,
         shm_size_mib: Some(patroni::SHM_SIZE_MIB),
         builds: provided.builds,
+        commands: vec![CommandPart {
+            name: "export-psql",
+            words: "postgres psql",
+        }],
         ..Part::default()
     }
 }
@@ -64,10 +71,11 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PostgresPlan) -> Par
 fn command() -> Vec<String> {
     let hba_file = format!("hba_file={CONFIG}/pg_hba.conf");
     let sockets = format!("unix_socket_directories={}", patroni::SOCKETS);
+    let port = format!("port={}", ports::POSTGRES);
     let settings = [
         hba_file.as_str(),
         "listen_addresses=*",
-        "port=5432",
+        &port,
         &sockets,
         "archive_mode=off",
         "logging_collector=off",
@@ -83,7 +91,7 @@ fn command() -> Vec<String> {
 
 /// Who may log in: the superuser on the host itself, everybody else with the password that he had.
 fn hba(plan: &PostgresPlan) -> String {
-    let (own, cidr) = (patroni::NEVER_PROXIED, plan.cidr);
+    let (own, cidr) = (patroni::never_proxied(), plan.cidr);
     format!(
         "# Who may log in to the export {}; the firewall says from where. Written by cops-gen.\n\
          local all all peer\n\

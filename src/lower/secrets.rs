@@ -6,18 +6,11 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 
 use crate::format::unit::{ServiceKey, Unit, UnitKey};
-use crate::plan::{
-    HostPlan, PassfileLine, PodPlan, SecretContent, SecretPlan, SecretSource, Service,
-};
+use crate::plan::{HostPlan, PassfileLine, PodPlan, SecretContent, SecretPlan, SecretSource};
+use crate::platform::{paths, units};
 
 use super::output::Output;
-use super::part::{script, text};
-use super::{host, path};
-
-/// The unit file of the loader.
-pub(super) const UNIT: &str = "containerops-secrets.service";
-
-const TABLE: &str = "/etc/containerops/secrets.json";
+use super::part::{Part, script, text};
 
 /// What `load-secrets` reads.
 #[derive(Serialize)]
@@ -66,17 +59,18 @@ struct Source<'p> {
 }
 
 /// Adds the table, the script and the unit.
-pub(super) fn lower(output: &mut Output, plan: &HostPlan) {
-    output.place(TABLE, text(table(plan)));
-    let loader = format!("{}/load-secrets", host::SCRIPTS);
+pub(super) fn lower(output: &mut Output, plan: &HostPlan, parts: &[(&PodPlan, Part)]) {
+    let parts = parts.iter().map(|(_, part)| part);
+    output.place(paths::SECRETS, text(table(plan, parts)));
+    let loader = format!("{}/load-secrets", paths::SCRIPTS);
     output.place(
         &loader,
         script(include_str!("../../templates/host/load-secrets")),
     );
     let mut unit = Unit::new();
     unit.push(UnitKey::Description, "Podman secrets of this host")
-        .push(UnitKey::Wants, path::service(host::NETWORK))
-        .push(UnitKey::After, path::service(host::NETWORK))
+        .push(UnitKey::Wants, units::service(units::NETWORK))
+        .push(UnitKey::After, units::service(units::NETWORK))
         .push(UnitKey::StartLimitIntervalSec, 0)
         .push(ServiceKey::Type, "oneshot")
         .push(ServiceKey::RemainAfterExit, "yes")
@@ -87,14 +81,17 @@ pub(super) fn lower(output: &mut Output, plan: &HostPlan) {
         .push(ServiceKey::Restart, "on-failure")
         .push(ServiceKey::RestartSec, 5);
     output
-        .place_unit(UNIT, "The Podman secrets of this host", &unit)
-        .restarts_on(TABLE)
+        .place_unit(units::SECRETS, "The Podman secrets of this host", &unit)
+        .restarts_on(paths::SECRETS)
         .restarts_on(&loader)
-        .starts_after(&[path::service(host::NETWORK)]);
+        .starts_after(&[units::service(units::NETWORK)]);
 }
 
-fn table(plan: &HostPlan) -> String {
-    let patronis = patronis_own(&plan.pods);
+fn table<'p>(plan: &HostPlan, parts: impl Iterator<Item = &'p Part>) -> String {
+    let patronis: BTreeSet<&str> = parts
+        .flat_map(|part| &part.patroni_passwords)
+        .map(String::as_str)
+        .collect();
     let secrets = plan
         .secrets
         .iter()
@@ -104,28 +101,6 @@ fn table(plan: &HostPlan) -> String {
     let mut text = serde_json::to_string_pretty(&Table { secrets }).unwrap_or_default();
     text.push('\n');
     text
-}
-
-/// The Podman secrets whose values Patroni sets as passwords.
-fn patronis_own<'p>(pods: &'p [PodPlan]) -> BTreeSet<&'p str> {
-    let plans = pods.iter().filter_map(|pod| match &pod.service {
-        Service::Patroni(plan) => Some(plan),
-        Service::Etcd(_)
-        | Service::Proxy(_)
-        | Service::Barman(_)
-        | Service::Postgres(_)
-        | Service::User(_) => None,
-    });
-    plans
-        .flat_map(|plan| {
-            [
-                &plan.superuser_secret,
-                &plan.replication_secret,
-                &plan.rewind_secret,
-            ]
-        })
-        .map(String::as_str)
-        .collect()
 }
 
 fn secret<'p>(secret: &'p SecretPlan, for_patroni: bool) -> Secret<'p> {

@@ -2,10 +2,10 @@
 
 use crate::format::unit::{ServiceKey, TimerKey, Unit, UnitKey};
 use crate::plan::PodPlan;
+use crate::platform::units;
 
 use super::output::Output;
 use super::part::{Elapses, Part, TimerPart, text};
-use super::{host, path};
 
 /// Adds the timers of all pods, and what starts them at boot.
 pub(super) fn lower(output: &mut Output, parts: &[(&PodPlan, Part)]) {
@@ -22,22 +22,24 @@ pub(super) fn lower(output: &mut Output, parts: &[(&PodPlan, Part)]) {
     target.push_words(UnitKey::Wants, &names);
     let drop_in = target.render("Timers that are started at boot");
     output.place(
-        "/etc/systemd/system/timers.target.d/10-containerops.conf",
+        &units::drop_in("timers.target", "10-containerops.conf"),
         text(drop_in),
     );
 }
 
 fn file(timer: &TimerPart) -> String {
-    format!("{}.timer", timer.name)
+    let [file, _] = units::timer(&timer.name);
+    file
 }
 
 /// Only the timer has a row: what it runs isn't there between two runs, and a change of it waits for the next one.
 fn lower_timer(output: &mut Output, timer: &TimerPart) {
-    let service = path::unit_file(&format!("{}.service", timer.name));
+    let [file, service] = units::timer(&timer.name);
+    let service = units::path(&service);
     output.place(&service, text(service_unit(timer).render(&timer.about)));
     let about = format!("When: {}", timer.about);
     output
-        .place_unit(&file(timer), &about, &timer_unit(timer))
+        .place_unit(&file, &about, &timer_unit(timer))
         .restarts_on(&service);
 }
 
@@ -53,8 +55,8 @@ fn service_unit(timer: &TimerPart) -> Unit {
     let mut unit = Unit::new();
     // Told to stop before its containers are, at shutdown.
     unit.push(UnitKey::Description, about)
-        .push(UnitKey::Wants, host::SHUTDOWN_TARGET)
-        .push(UnitKey::After, host::SHUTDOWN_TARGET);
+        .push(UnitKey::Wants, units::SHUTDOWN_TARGET)
+        .push(UnitKey::After, units::SHUTDOWN_TARGET);
     if let Some(path) = needs_path {
         unit.push(UnitKey::RequiresMountsFor, path);
     }

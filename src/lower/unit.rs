@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use crate::format::unit::{ContainerKey, Key, PodmanVersion, ServiceKey, Unit, UnitKey};
 use crate::plan::HostPlan;
+use crate::platform::units;
 
-use super::host;
 use super::part::{Image, Reload};
 
 /// Seconds that a unit has to start: the first time it pulls its image.
@@ -17,7 +17,7 @@ const STOP_MARGIN_SECS: u32 = 30;
 /// Orders a container after the shutdown target and `after`, without falling with them, and lets it be retried for ever.
 pub(super) fn push_ordering(unit: &mut Unit, after: &[String]) {
     let mut others: Vec<&str> = after.iter().map(String::as_str).collect();
-    others.push(host::SHUTDOWN_TARGET);
+    others.push(units::SHUTDOWN_TARGET);
     unit.push_words(UnitKey::Wants, &others)
         .push_words(UnitKey::After, &others)
         .push(UnitKey::StartLimitIntervalSec, 0);
@@ -30,12 +30,7 @@ pub(super) fn push_image(unit: &mut Unit, image: &Image) {
         is_built: _,
     } = image;
     unit.push(ContainerKey::Image, reference);
-    unit.push(ContainerKey::Pull, pull_policy(image));
-}
-
-/// Says when Podman may pull an image.
-pub(super) fn pull_policy(image: &Image) -> &'static str {
-    if image.is_built { "never" } else { "missing" }
+    unit.push(ContainerKey::Pull, image.pull_policy());
 }
 
 /// Says how a container reads its config again, in the way that the host's Podman knows.

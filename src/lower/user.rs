@@ -6,10 +6,11 @@ use crate::bundle::OnChange;
 use crate::plan::{
     Container, ContainerSecret, HostPlan, PodPlan, SecretTarget, UserPlan, Volume, VolumeSource,
 };
+use crate::platform::paths;
 
 use super::part::{
     ConfigChange, ConfigDirectory, ContainerPart, DataDirectory, Image, Part, Relabel, Reload,
-    VolumePart, config_path, text,
+    VolumePart, text,
 };
 
 /// Returns the containers of a user's pod.
@@ -17,10 +18,14 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &UserPlan) -> Part {
     let UserPlan {
         containers,
         uses,
-        publish: _,
-        egress: _,
+        publish,
+        egress,
     } = plan;
-    let mut part = Part::default();
+    let mut part = Part {
+        publish: publish.to_vec(),
+        egress: egress.to_vec(),
+        ..Part::default()
+    };
     for (_, hostname, address) in uses {
         part.add_hosts.push(((*hostname).to_owned(), *address));
     }
@@ -55,7 +60,7 @@ fn lower_container(
         devices,
         sysctls,
     } = container;
-    let config = lower_config(part, &config_path(&pod.name, name), config_files);
+    let config = lower_config(part, &paths::config(&pod.name, name), config_files);
     let volumes = volumes
         .iter()
         .map(|volume| lower_volume(part, &pod.name, volume))
@@ -157,7 +162,7 @@ fn lower_volume(part: &mut Part, pod: &str, volume: &Volume) -> VolumePart {
             gid,
             mode,
         } => {
-            let path = format!("/var/containerops/data/pods/{pod}/{name}");
+            let path = paths::volume(pod, name);
             part.directories.push(DataDirectory {
                 path: path.clone(),
                 mode: *mode,

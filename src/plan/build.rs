@@ -10,11 +10,9 @@ use super::{
 };
 use crate::model::{
     BarmanServer, EndpointId, EtcdCluster, EtcdMember, Export, HostId, Model, PatroniCluster,
-    PatroniMember, Pod, SecretId, SecretSource, podman_passfile, podman_passwords, podman_secret,
+    PatroniMember, Pod, SecretId, SecretSource,
 };
-
-/// The roles that Barman logs in as, all with one password.
-const BARMAN_ROLES: [&str; 3] = ["barman", "streaming_barman", "barman_canary"];
+use crate::platform::{self, roles};
 
 /// What an endpoint is there for, as a place in the model.
 #[derive(Debug, Clone, Copy)]
@@ -202,7 +200,7 @@ impl<'m> Secrets<'m> {
     /// Adds a secret of the description, and returns its name in Podman.
     fn value(&mut self, id: SecretId) -> String {
         let source: &SecretSource = &self.model[id];
-        let name = podman_secret(&source.name);
+        let name = platform::secrets::of(&source.name);
         self.by_name
             .insert(name.clone(), SecretContent::Value(source));
         name
@@ -211,20 +209,20 @@ impl<'m> Secrets<'m> {
     /// Adds the passwords of a cluster's roles, and returns their name in Podman.
     fn passwords(&mut self, cluster: &'m PatroniCluster) -> String {
         let own = [
-            ("postgres", cluster.superuser_secret),
-            ("replicator", cluster.replication_secret),
-            ("rewind", cluster.rewind_secret),
+            (roles::SUPERUSER, cluster.superuser_secret),
+            (roles::REPLICATION, cluster.replication_secret),
+            (roles::REWIND, cluster.rewind_secret),
         ];
         let barman = cluster
             .barman_secret
             .into_iter()
-            .flat_map(|id| BARMAN_ROLES.map(|role| (role, id)));
+            .flat_map(|id| roles::OF_BARMAN.map(|role| (role, id)));
         let roles = cluster.roles.iter().map(|(name, id)| (name.as_str(), *id));
         let passwords = own.into_iter().chain(barman).chain(roles);
         let passwords = passwords
             .map(|(role, id)| (role, &self.model[id]))
             .collect();
-        let name = podman_passwords(&cluster.name);
+        let name = platform::secrets::passwords(&cluster.name);
         self.by_name
             .insert(name.clone(), SecretContent::Passwords(passwords));
         name
@@ -327,7 +325,7 @@ fn barman<'m>(
         let proxy = model[source.proxy].address;
         if let Some(secret) = cluster.barman_secret {
             let password = &model[secret];
-            for user in BARMAN_ROLES {
+            for user in roles::OF_BARMAN {
                 lines.push(PassfileLine {
                     address: proxy,
                     user,
@@ -346,7 +344,7 @@ fn barman<'m>(
             drill: source.drill.as_ref(),
         });
     }
-    let passfile_secret = podman_passfile(&server.name);
+    let passfile_secret = platform::secrets::passfile(&server.name);
     secrets
         .by_name
         .insert(passfile_secret.clone(), SecretContent::Passfile(lines));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use crate::model::{BarmanServer, BarmanSource, EndpointId, Model, PatroniCluster};
+use crate::platform::roles;
 
 /// A runbook that is not planned yet: at any time only those that are being written need room.
 #[derive(Debug, Clone, Copy)]
@@ -154,7 +155,7 @@ fn plan<'m>(
         database: cluster
             .databases
             .first()
-            .map_or("postgres", |(name, _)| name),
+            .map_or(roles::DATABASE, |(name, _)| name),
         postgres_version: cluster.postgres_version,
         image: cluster.image.as_deref(),
         archive,

@@ -13,11 +13,9 @@ use crate::model::{
     BarmanServer, BarmanSource, Compression, Drill, EndpointId, HostId, NetworkId, PatroniId,
 };
 use crate::name;
+use crate::platform::{paths, roles, services};
 use crate::pointer::{At, Pointer};
 use crate::report::{Code, Diagnostic};
-
-/// Where drills restore to unless the description says where.
-const SCRATCH: &str = "/var/containerops/data/barman_scratch";
 
 /// What was seen of all servers.
 #[derive(Default)]
@@ -72,12 +70,12 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
             kind: Kind::Barman,
             network,
             host,
-            name: "barman".to_owned(),
+            name: services::BARMAN.to_owned(),
             hostname: server.hostname.as_deref(),
             default_hostname: format!("{name}.{domain}"),
             ip: server.ip.as_deref(),
             groups: &server.groups,
-            own_group: Some(format!("barman-{name}")),
+            own_group: Some(services::barman_group(name)),
             at,
         });
         let exports = super::export::resolve(resolver, at, (name, server, (host, network)));
@@ -227,18 +225,21 @@ fn drill<'d>(
     seen: &mut Seen<'d>,
 ) -> Drill {
     check_frequency(resolver, at.key("schedule"), &written.schedule, seen);
-    let path = written.scratch_path.as_deref().unwrap_or(SCRATCH);
+    let path = written.scratch_path.as_deref().unwrap_or(paths::SCRATCH);
     let at = at.key("scratch_path");
     resolver.check(
         Code::BadPath,
         at,
         ("path on a host", path, name::path(path)),
     );
-    if path != SCRATCH && format!("{path}/").starts_with("/var/containerops/") {
+    if path != paths::SCRATCH && paths::is_ours(path) {
         let message = format!(
             "`{path}` is among the platform's own data, and a drill cleans up after itself"
         );
-        let help = format!("leave it out, which means `{SCRATCH}`, or take a directory elsewhere");
+        let help = format!(
+            "leave it out, which means `{}`, or take a directory elsewhere",
+            paths::SCRATCH
+        );
         let diagnostic = Diagnostic::new(Code::BadPath, at, message);
         resolver.report.push(diagnostic.help(help));
     }
@@ -329,7 +330,10 @@ fn check_cluster(
         resolver.report.push(diagnostic);
     }
     let members = cluster.members.iter().chain(&cluster.read_replicas);
-    if members.into_iter().any(|member| member.host == "barman") {
+    if members
+        .into_iter()
+        .any(|member| member.host == roles::BARMAN_SLOT)
+    {
         let message = format!(
             "member `barman` of cluster `{}` has a slot of that name, and Barman's slot is `barman`",
             source.cluster

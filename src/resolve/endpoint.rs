@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use super::resolver::{EndpointPlace, Kind, Resolver, shown};
 use crate::model::{Endpoint, EndpointId, HostId, NetworkId};
 use crate::name;
+use crate::platform::services;
 use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
 
@@ -105,8 +106,8 @@ impl Resolver<'_> {
         ) {
             return;
         }
-        let services = ["etcd-", "patroni-", "proxy-", "barman-"];
-        if services.iter().any(|service| group.starts_with(service)) {
+        let mut services = services::GROUP_PREFIXES.iter();
+        if services.any(|service| group.starts_with(service)) {
             let message = format!("group `{group}` would pass for a service of that name");
             let allowed =
                 "a group that doesn't begin with `etcd-`, `patroni-`, `proxy-` or `barman-`";

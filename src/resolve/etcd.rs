@@ -8,6 +8,7 @@ use super::resolver::Resolver;
 use crate::description::{self, InitialClusterState};
 use crate::model::{EtcdCluster, EtcdId, EtcdMember};
 use crate::name;
+use crate::platform::services;
 use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
 
@@ -51,12 +52,12 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
                 kind: Kind::Etcd,
                 network,
                 host,
-                name: format!("etcd-{name}"),
+                name: services::etcd(name),
                 hostname: member.hostname.as_deref(),
                 default_hostname: format!("{}.{name}-etcd.{domain}", member.host),
                 ip: member.ip.as_deref(),
                 groups: &member.groups,
-                own_group: Some(format!("etcd-{name}")),
+                own_group: Some(services::etcd(name)),
                 at,
             });
             let joins = joins(member);

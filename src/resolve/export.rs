@@ -8,6 +8,7 @@ use super::resolver::{Resolver, shown};
 use crate::description;
 use crate::model::{EndpointId, Export, ExportTarget, HostId, NetworkId};
 use crate::name;
+use crate::platform::services;
 use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
 
@@ -244,7 +245,7 @@ fn claim(
         kind: Kind::Postgres,
         network,
         host,
-        name: format!("postgres-{name}"),
+        name: services::postgres(name),
         hostname: postgres.hostname.as_deref(),
         default_hostname: format!("{name}.{server}-export.{domain}"),
         ip: postgres.ip.as_deref(),

@@ -8,15 +8,20 @@ use super::resolver::{Resolver, add_peer, add_rule};
 use crate::description::{self, FirewallProto};
 use crate::model::{EndpointId, FirewallRule, Model, PatroniId, Peer, Ports, Proto};
 use crate::name;
+use crate::platform::{ports, services};
 use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
 
-const POSTGRES: Ports = Ports::Range(5432, 5432);
-const PROXY: Ports = Ports::Range(5432, 5434);
-const PROXY_STATS: Ports = Ports::Range(7000, 7000);
-const PATRONI_API: Ports = Ports::Range(8008, 8008);
-const ETCD_CLIENT: Ports = Ports::Range(2379, 2379);
-const ETCD_PEER: Ports = Ports::Range(2380, 2380);
+const POSTGRES: Ports = only(ports::POSTGRES);
+const PROXY: Ports = Ports::Range(ports::PROXY_PRIMARY, ports::PROXY_READ_ONLY);
+const PROXY_STATS: Ports = only(ports::PROXY_STATS);
+const PATRONI_API: Ports = only(ports::PATRONI_API);
+const ETCD_CLIENT: Ports = only(ports::ETCD_CLIENT);
+const ETCD_PEER: Ports = only(ports::ETCD_PEER);
+
+const fn only(port: u16) -> Ports {
+    Ports::Range(port, port)
+}
 
 pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     etcd(resolver);
@@ -71,14 +76,14 @@ fn etcd(resolver: &mut Resolver<'_>) {
         clients
             .entry(cluster.etcd.0)
             .or_default()
-            .push(format!("patroni-{}", cluster.name).into());
+            .push(services::patroni(&cluster.name).into());
     }
     let model = &mut resolver.model;
     for index in 0..model.etcd_clusters.len() {
         let Some(cluster) = model.etcd_clusters.get(index) else {
             continue;
         };
-        let own: Arc<str> = format!("etcd-{}", cluster.name).into();
+        let own: Arc<str> = services::etcd(&cluster.name).into();
         let members: Vec<EndpointId> = cluster.members.iter().map(|it| it.endpoint).collect();
         for member in &members {
             for ports in [ETCD_CLIENT, ETCD_PEER] {
@@ -99,12 +104,12 @@ fn patroni(resolver: &mut Resolver<'_>) {
     let model = &mut resolver.model;
     for index in 0..model.patroni_clusters.len() {
         let cluster = &model[PatroniId(index)];
-        let own: Arc<str> = format!("patroni-{}", cluster.name).into();
-        let proxy_group: Arc<str> = format!("proxy-{}", cluster.name).into();
+        let own: Arc<str> = services::patroni(&cluster.name).into();
+        let proxy_group: Arc<str> = services::proxy(&cluster.name).into();
         let members: Vec<EndpointId> = cluster.members.iter().map(|it| it.endpoint).collect();
         let proxies = cluster.proxies.clone();
         let etcd = model.etcd_clusters.get(cluster.etcd.0);
-        let etcd_group: Option<Arc<str>> = etcd.map(|it| format!("etcd-{}", it.name).into());
+        let etcd_group: Option<Arc<str>> = etcd.map(|it| services::etcd(&it.name).into());
         let etcd: Vec<EndpointId> = etcd
             .into_iter()
             .flat_map(|it| &it.members)
@@ -155,7 +160,7 @@ fn barman(resolver: &mut Resolver<'_>) {
         let Some(server) = model.barman_servers.get(index) else {
             continue;
         };
-        let own: Arc<str> = format!("barman-{}", server.name).into();
+        let own: Arc<str> = services::barman_group(&server.name).into();
         let endpoint = server.endpoint;
         let proxies: Vec<EndpointId> = server.sources.iter().map(|it| it.proxy).collect();
         for proxy in proxies {

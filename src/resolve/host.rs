@@ -11,6 +11,7 @@ use super::resolver::{Resolver, shown};
 use crate::description;
 use crate::model::{Arch, Host, HostId, PodmanVersion, SecretId, SecretSource};
 use crate::name;
+use crate::platform::services;
 use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
 
@@ -126,7 +127,7 @@ fn claim_endpoints(
             kind: Kind::Host,
             network,
             host: id,
-            name: format!("host-{network_name}"),
+            name: services::host_endpoint(network_name),
             hostname: endpoint.hostname.as_deref(),
             default_hostname: format!("{name}.{domain}"),
             ip: endpoint.ip.as_deref(),

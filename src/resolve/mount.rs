@@ -7,6 +7,7 @@ use crate::description::{self, ContainerSecret, Volume};
 use crate::model;
 use crate::model::{SecretTarget, VolumeSource};
 use crate::name;
+use crate::platform::secrets;
 use crate::pointer::{At, Pointer};
 use crate::report::{Code, Diagnostic};
 
@@ -98,7 +99,7 @@ pub(super) fn secrets(
         let id = resolver.secret(at.key("secret"), &written.secret);
         let target = secret_target(resolver, at, written);
         if let (Some(secret), Some(target)) = (id, target) {
-            let podman_name = model::podman_secret(&written.secret);
+            let podman_name = secrets::of(&written.secret);
             found.push(model::ContainerSecret {
                 secret,
                 podman_name,

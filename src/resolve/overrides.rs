@@ -5,11 +5,9 @@ use super::resolver::{Resolver, shown};
 use crate::description::OverrideValue;
 use crate::format::unit::{PodmanVersion, Section, can_carry_written, known_keys, known_since};
 use crate::model::{HostId, Override};
+use crate::platform::users;
 use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
-
-/// Nebula's own user: what runs as it may pass the egress lock.
-const NEBULA_UID: &str = "4242";
 
 pub(super) fn resolve(resolver: &mut Resolver<'_>) {
     let description = resolver.description;
@@ -150,7 +148,7 @@ fn check_value(resolver: &mut Resolver<'_>, at: At<'_>, (key, value): (&str, &Ov
             "User" | "Group" => line
                 .trim_matches(['"', '\''])
                 .split(':')
-                .any(|id| id == NEBULA_UID),
+                .any(|id| *id == users::NEBULA.to_string()),
             "AddCapability" | "PodmanArgs" => {
                 let upper = line.to_ascii_uppercase();
                 ["NET_ADMIN", "SYS_ADMIN", "PRIVILEGED"]

@@ -10,6 +10,7 @@ use crate::model::{
     EndpointId, EtcdId, HostId, NetworkId, PatroniCluster, PatroniId, PatroniMember, SecretId,
 };
 use crate::name;
+use crate::platform::services;
 use crate::pointer::{At, Pointer};
 use crate::report::{Code, Diagnostic};
 use crate::shorthand::Shorthand;
@@ -206,10 +207,10 @@ fn place_all(
 ) -> Vec<(HostId, EndpointId)> {
     let Place { name, network, at } = place;
     let is_proxy = key == "proxies";
-    let (kind, service, infix) = if is_proxy {
-        (Kind::Proxy, "proxy", "-proxy")
+    let (kind, pod, infix) = if is_proxy {
+        (Kind::Proxy, services::proxy(name), "-proxy")
     } else {
-        (Kind::Patroni, "patroni", "")
+        (Kind::Patroni, services::patroni(name), "")
     };
     let at = at.key(key);
     let mut placed = Vec::new();
@@ -224,12 +225,12 @@ fn place_all(
             kind,
             network,
             host,
-            name: format!("{service}-{name}"),
+            name: pod.clone(),
             hostname: member.hostname.as_deref(),
             default_hostname: format!("{}.{name}{infix}.{domain}", member.host),
             ip: member.ip.as_deref(),
             groups: &member.groups,
-            own_group: Some(format!("{service}-{name}")),
+            own_group: Some(pod.clone()),
             at,
         });
         placed.push((host, endpoint));

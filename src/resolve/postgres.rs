@@ -4,6 +4,7 @@ use super::resolver::{Resolver, shown};
 use crate::description::{self, ParameterValue};
 use crate::model::SecretId;
 use crate::name;
+use crate::platform::roles;
 use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
 
@@ -32,17 +33,8 @@ const RESERVED_PARAMETERS: [&str; 21] = [
     "wal_log_hints",
 ];
 
-/// Roles that the cluster makes for itself.
-const RESERVED_ROLES: [&str; 8] = [
-    "none",
-    "postgres",
-    "public",
-    "replicator",
-    "rewind",
-    "barman",
-    "streaming_barman",
-    "barman_canary",
-];
+/// Words that PostgreSQL takes for no role.
+const NO_ROLES: [&str; 2] = ["none", "public"];
 
 const HBA_TYPES: [&str; 6] = [
     "local",
@@ -222,7 +214,7 @@ pub(super) fn roles_and_databases(
     at: At<'_>,
     cluster: &description::PatroniCluster,
 ) -> (Vec<(String, SecretId)>, Vec<(String, String)>) {
-    let mut roles = Vec::new();
+    let mut own_roles = Vec::new();
     let places = at.key("roles");
     for (name, role) in &cluster.roles {
         let at = places.key(name);
@@ -231,14 +223,14 @@ pub(super) fn roles_and_databases(
             at,
             ("name for a role", name, name::sql_identifier(name)),
         );
-        if RESERVED_ROLES.contains(&name.as_str()) || name.starts_with("pg_") {
+        if is_reserved_role(name) {
             let message =
                 format!("no role can be named `{name}`: the cluster has its own of that name");
             let diagnostic = Diagnostic::new(Code::ReservedName, at, message).on_key();
             resolver.report.push(diagnostic);
         }
         if let Some(secret) = resolver.secret(at.key("secret"), &role.secret) {
-            roles.push((name.clone(), secret));
+            own_roles.push((name.clone(), secret));
         }
     }
     let mut databases = Vec::new();
@@ -251,16 +243,22 @@ pub(super) fn roles_and_databases(
             at,
             ("name for a database", name, name::sql_identifier(name)),
         );
-        if ["postgres", "template0", "template1"].contains(&name.as_str()) {
+        if [roles::DATABASE, "template0", "template1"].contains(&name.as_str()) {
             let message = format!("no database can be named `{name}`: every cluster has one");
             let diagnostic = Diagnostic::new(Code::ReservedName, at, message).on_key();
             resolver.report.push(diagnostic);
         }
         let owner = database.owner.as_str();
-        let is_known = owner == "postgres" || cluster.roles.contains_key(owner);
+        let is_known = owner == roles::SUPERUSER || cluster.roles.contains_key(owner);
         let is_told = resolver.has_failed(written.key(owner)) || resolver.may_be_mistyped(written);
         if !is_known && !is_told {
-            let known = || cluster.roles.keys().map(String::as_str).chain(["postgres"]);
+            let known = || {
+                cluster
+                    .roles
+                    .keys()
+                    .map(String::as_str)
+                    .chain([roles::SUPERUSER])
+            };
             let message = format!("no role of this cluster is named `{owner}`");
             let diagnostic = Diagnostic::new(Code::UnknownRole, at.key("owner"), message);
             resolver
@@ -269,5 +267,11 @@ pub(super) fn roles_and_databases(
         }
         databases.push((name.clone(), owner.to_owned()));
     }
-    (roles, databases)
+    (own_roles, databases)
+}
+
+/// Says whether a role is PostgreSQL's own, or one that the cluster makes for itself.
+fn is_reserved_role(name: &str) -> bool {
+    let ours = roles::OF_PATRONI.iter().chain(&roles::OF_BARMAN);
+    NO_ROLES.iter().chain(ours).any(|role| *role == name) || name.starts_with("pg_")
 }

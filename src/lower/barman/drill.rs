@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use crate::bundle::File;
 use crate::plan::{Drill, SourcePlan};
+use crate::platform::paths::{self, SCRIPTS};
+use crate::platform::units;
 
-use super::super::host::SCRIPTS;
 use super::super::images;
 use super::super::part::{Elapses, Image, TimerPart, script, text};
-use super::super::unit::pull_policy;
 use super::calendar;
 
 /// What `drill` and `activate` read of one cluster.
@@ -46,7 +46,7 @@ pub(super) fn care(sources: &[SourcePlan], barman_image: &Image) -> Care {
             let config = Config {
                 barman_image: &barman_image.reference,
                 image: &provided.image.reference,
-                pull: pull_policy(&provided.image),
+                pull: provided.image.pull_policy(),
                 scratch_path: &drill.scratch_path,
             };
             care.files.extend(files(source.cluster, &config));
@@ -64,17 +64,14 @@ fn files(cluster: &str, config: &Config) -> [(String, File); 2] {
             format!("{SCRIPTS}/drill"),
             script(include_str!("../../../templates/host/drill")),
         ),
-        (
-            format!("/etc/containerops/barman/drills/{cluster}.json"),
-            text(config + "\n"),
-        ),
+        (paths::drill(cluster), text(config + "\n")),
     ]
 }
 
 /// Often enough to be told before the disk is full, and late enough after a start that everything can be well.
 fn check(cluster: &str) -> TimerPart {
     TimerPart {
-        name: format!("backup-check-{cluster}"),
+        name: units::backup_check(cluster),
         about: format!("Check of the backups of cluster {cluster}"),
         elapses: Elapses::Every { secs: 300 },
         command: vec![format!("{SCRIPTS}/backup-check"), cluster.to_owned()],
@@ -89,7 +86,7 @@ fn timer(cluster: &str, drill: &Drill) -> TimerPart {
         scratch_path,
     } = drill;
     TimerPart {
-        name: format!("drill-{cluster}"),
+        name: units::drill(cluster),
         about: format!("Restore drill of cluster {cluster}"),
         elapses: Elapses::Calendar(calendar::events(schedule)),
         command: vec![format!("{SCRIPTS}/drill"), cluster.to_owned()],

@@ -4,8 +4,7 @@ use serde::Serialize;
 
 use crate::format::template::{Line, Template, render};
 use crate::plan::{EgressRule, PodPlan, Ports, Proto, PublishedPort};
-
-use super::{DEVICE, UID};
+use crate::platform::{services, users};
 
 #[derive(Serialize)]
 struct Egress {
@@ -52,8 +51,8 @@ pub(in crate::lower) fn rules(
     }
     let values = Egress {
         pod: Line::of(&pod.name),
-        overlay_device: DEVICE,
-        nebula_uid: UID,
+        overlay_device: services::OVERLAY_DEVICE,
+        nebula_uid: users::NEBULA,
         nebula_port: pod.endpoint.port,
         outgoing,
         incoming,

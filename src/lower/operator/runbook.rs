@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::format::template::{Line, Template, render};
 use crate::plan::{ArchivePlan, PlacePlan, RunbookPlan};
 
-use super::super::{images, unit};
+use super::super::images;
+use crate::platform::paths;
 
 /// The fields of `runbook.tera`.
 #[derive(Serialize)]
@@ -88,9 +89,9 @@ pub(super) fn runbook(plan: &RunbookPlan) -> String {
         some_proxy: proxies(plan.proxies.get(..1).unwrap_or_default()),
         etcd_cluster: Line::of(plan.etcd_cluster),
         version: plan.postgres_version,
-        pull: unit::pull_policy(&provided.image),
+        pull: provided.image.pull_policy(),
         image: Line::of(provided.image.reference),
-        bin_dir: images::bin_dir(plan.postgres_version),
+        bin_dir: paths::postgres_programs(plan.postgres_version),
         database: Line::of(plan.database),
         hosts: Line::of(plan.hosts.iter().copied().collect::<Vec<_>>().join(" ")),
         member: first(&members),

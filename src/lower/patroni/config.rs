@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use crate::format::yaml::to_yaml;
 use crate::plan::{self, Bootstrap, PatroniPlan, Placed, Timing};
+use crate::platform::{paths, ports, roles};
 
-use super::super::images;
 use super::{CONFIG, HOME, SOCKETS, dynamic, hba};
 
 /// Seconds between the end that the fence makes and the first moment at which another member can have the lock.
@@ -44,7 +44,7 @@ struct Log {
 
 #[derive(Serialize)]
 struct RestApi {
-    listen: &'static str,
+    listen: String,
     connect_address: String,
     /// Who may change anything; reading is the firewall's business.
     allowlist: Vec<String>,
@@ -78,7 +78,7 @@ struct Restore {
 
 #[derive(Serialize)]
 struct Postgresql {
-    listen: &'static str,
+    listen: String,
     connect_address: String,
     use_unix_socket: bool,
     use_unix_socket_repl: bool,
@@ -159,12 +159,12 @@ pub(super) fn patroni_yml(plan: &PatroniPlan) -> String {
 
 fn postgresql(plan: &PatroniPlan, archive_timeout: Option<u32>) -> Postgresql {
     Postgresql {
-        listen: "0.0.0.0:5432",
-        connect_address: format!("{}:5432", plan.member.address),
+        listen: format!("0.0.0.0:{}", ports::POSTGRES),
+        connect_address: format!("{}:{}", plan.member.address, ports::POSTGRES),
         use_unix_socket: true,
         use_unix_socket_repl: true,
         data_dir: format!("{HOME}/data"),
-        bin_dir: images::bin_dir(plan.postgres_version),
+        bin_dir: paths::postgres_programs(plan.postgres_version),
         bin_name: BTreeMap::from([("pg_rewind", format!("{CONFIG}/rewind.py"))]),
         pgpass: "/tmp/pgpass",
         basebackup: vec![BTreeMap::from([("checkpoint", "fast")])],
@@ -179,8 +179,8 @@ fn rest_api(member: Placed, members: &[Placed]) -> RestApi {
         .iter()
         .map(|member| format!("{}/32", member.address));
     RestApi {
-        listen: "0.0.0.0:8008",
-        connect_address: format!("{}:8008", member.address),
+        listen: format!("0.0.0.0:{}", ports::PATRONI_API),
+        connect_address: format!("{}:{}", member.address, ports::PATRONI_API),
         allowlist: std::iter::once("127.0.0.1/32".to_owned())
             .chain(allowed)
             .collect(),
@@ -190,7 +190,7 @@ fn rest_api(member: Placed, members: &[Placed]) -> RestApi {
 
 fn client_address(member: &Placed) -> String {
     let Placed { host: _, address } = member;
-    format!("{address}:2379")
+    format!("{address}:{}", ports::ETCD_CLIENT)
 }
 
 fn bootstrap(plan: &PatroniPlan) -> Option<BootstrapSection> {
@@ -237,9 +237,9 @@ fn restore() -> Restore {
 
 fn authentication() -> BTreeMap<&'static str, Username> {
     [
-        ("superuser", "postgres"),
-        ("replication", "replicator"),
-        ("rewind", "rewind"),
+        ("superuser", roles::SUPERUSER),
+        ("replication", roles::REPLICATION),
+        ("rewind", roles::REWIND),
     ]
     .into_iter()
     .map(|(purpose, username)| (purpose, Username { username }))

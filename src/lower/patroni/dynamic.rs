@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::plan::{PatroniPlan, Synchronous, Timing};
+use crate::platform::roles;
 
 /// Parameters that Patroni takes from the dynamic configuration alone: `CMDLINE_OPTIONS` of its `postgresql/config.py`.
 const PARAMETERS: [&str; 10] = [
@@ -39,7 +40,7 @@ pub(super) fn is_dynamic(parameter: &str) -> bool {
 pub(super) fn configuration(plan: &PatroniPlan) -> Value {
     let mut slots = Map::new();
     if !plan.barman_proxies.is_empty() {
-        slots.insert("barman".to_owned(), json!({ "type": "physical" }));
+        slots.insert(roles::BARMAN_SLOT.to_owned(), json!({ "type": "physical" }));
     }
     let Timing {
         ttl,

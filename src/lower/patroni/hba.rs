@@ -3,17 +3,21 @@
 //! <https://www.postgresql.org/docs/17/auth-pg-hba-conf.html>
 
 use crate::plan::{PatroniPlan, Placed};
+use crate::platform::roles::{
+    self, BARMAN, BARMAN_CANARY, BARMAN_STREAMING, DATABASE, REPLICATION, REWIND, SUPERUSER,
+};
 
-/// Roles that nobody becomes through a proxy; Barman's own lines come first.
-pub(in crate::lower) const NEVER_PROXIED: &str =
-    "postgres,replicator,rewind,barman,streaming_barman,barman_canary";
+/// Returns the roles that nobody becomes through a proxy; Barman's own lines come first.
+pub(in crate::lower) fn never_proxied() -> String {
+    [roles::OF_PATRONI, roles::OF_BARMAN].concat().join(",")
+}
 
 /// Returns the lines of `pg_hba.conf`; the first that fits decides.
 pub(super) fn lines(plan: &PatroniPlan) -> Vec<String> {
     // Patroni's own way in comes before the user's lines, which could otherwise lock it out of its own database.
     let local = [
-        "local all postgres peer".to_owned(),
-        "local replication replicator scram-sha-256".to_owned(),
+        format!("local all {SUPERUSER} peer"),
+        format!("local replication {REPLICATION} scram-sha-256"),
     ];
     local
         .into_iter()
@@ -27,18 +31,18 @@ pub(super) fn lines(plan: &PatroniPlan) -> Vec<String> {
 fn of_member(member: &Placed) -> Vec<String> {
     let Placed { host: _, address } = member;
     vec![
-        format!("host replication replicator {address}/32 scram-sha-256"),
-        format!("host postgres rewind {address}/32 scram-sha-256"),
-        format!("host all postgres {address}/32 scram-sha-256"),
+        format!("host replication {REPLICATION} {address}/32 scram-sha-256"),
+        format!("host {DATABASE} {REWIND} {address}/32 scram-sha-256"),
+        format!("host all {SUPERUSER} {address}/32 scram-sha-256"),
     ]
 }
 
 fn of_barman_proxy(proxy: &Placed) -> Vec<String> {
     let Placed { host: _, address } = proxy;
     vec![
-        format!("host replication streaming_barman {address}/32 scram-sha-256"),
-        format!("host postgres barman {address}/32 scram-sha-256"),
-        format!("host postgres barman_canary {address}/32 scram-sha-256"),
+        format!("host replication {BARMAN_STREAMING} {address}/32 scram-sha-256"),
+        format!("host {DATABASE} {BARMAN} {address}/32 scram-sha-256"),
+        format!("host {DATABASE} {BARMAN_CANARY} {address}/32 scram-sha-256"),
     ]
 }
 
@@ -46,7 +50,7 @@ fn of_barman_proxy(proxy: &Placed) -> Vec<String> {
 fn of_proxy(proxy: &Placed) -> Vec<String> {
     let Placed { host: _, address } = proxy;
     vec![
-        format!("host all {NEVER_PROXIED} {address}/32 reject"),
+        format!("host all {} {address}/32 reject", never_proxied()),
         format!("host all all {address}/32 scram-sha-256"),
     ]
 }

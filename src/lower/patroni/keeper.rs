@@ -8,9 +8,9 @@ use serde_json::json;
 
 use crate::bundle::File;
 use crate::plan::{PatroniPlan, Placed, PodPlan, SecretTarget};
+use crate::platform::{paths, ports, services, users};
 
-use super::super::images::POSTGRES_UID;
-use super::super::part::{ConfigChange, ConfigDirectory, ContainerPart, Image, config_path, text};
+use super::super::part::{ConfigChange, ConfigDirectory, ContainerPart, Image, text};
 
 const CONFIG: &str = "/etc/keeper";
 
@@ -20,7 +20,7 @@ pub(super) fn lower(
     plan: &PatroniPlan,
     image: Image,
 ) -> (ContainerPart, Vec<(String, File)>) {
-    let path = config_path(&pod.name, "keeper");
+    let path = paths::config(&pod.name, services::KEEPER);
     let files = vec![
         (
             format!("{path}/keeper.py"),
@@ -29,9 +29,9 @@ pub(super) fn lower(
         (format!("{path}/history.py"), text(super::HISTORY)),
         (format!("{path}/keeper.json"), text(config(plan))),
     ];
-    let mut container = ContainerPart::new("keeper", image);
+    let mut container = ContainerPart::new(services::KEEPER, image);
     container.entrypoint = vec!["python3".to_owned(), format!("{CONFIG}/keeper.py")];
-    container.user = Some((POSTGRES_UID, POSTGRES_UID));
+    container.user = Some((users::POSTGRES, users::POSTGRES));
     container.secrets = vec![(
         plan.superuser_secret.clone(),
         SecretTarget::Env("PGPASSWORD".to_owned()),
@@ -52,7 +52,10 @@ fn config(plan: &PatroniPlan) -> String {
     let etcd: BTreeMap<&str, String> = plan
         .etcd
         .iter()
-        .map(|placed| (placed.host, format!("{}:2379", placed.address)))
+        .map(|placed| {
+            let address = format!("{}:{}", placed.address, ports::ETCD_CLIENT);
+            (placed.host, address)
+        })
         .collect();
     format!(
         "{:#}\n",

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::format::template::{Line, Template, render};
 use crate::plan::PatroniPlan;
+use crate::platform::roles;
 
 /// The fields of `reconcile.tera`.
 #[derive(Serialize)]
@@ -51,22 +52,21 @@ impl Literal {
 pub(super) fn sql(plan: &PatroniPlan) -> String {
     let barman: &[(&str, &'static str)] = if plan.has_barman_roles {
         &[
-            ("barman", "LOGIN"),
-            ("streaming_barman", "LOGIN REPLICATION"),
-            ("barman_canary", "LOGIN"),
+            (roles::BARMAN, "LOGIN"),
+            (roles::BARMAN_STREAMING, "LOGIN REPLICATION"),
+            (roles::BARMAN_CANARY, "LOGIN"),
         ]
     } else {
         &[]
     };
     let own = plan.roles.iter().map(|name| (*name, "LOGIN"));
     let created: Vec<(&str, &'static str)> = barman.iter().copied().chain(own).collect();
-    let of_patroni = ["postgres", "replicator", "rewind"];
-    let roles = of_patroni
+    let all = roles::OF_PATRONI
         .into_iter()
         .chain(created.iter().map(|(name, _)| *name));
     let values = Reconcile {
         cluster: Line::of(plan.cluster),
-        roles: roles.map(role).collect(),
+        roles: all.map(role).collect(),
         created_roles: created.iter().map(created_role).collect(),
         is_backed_up: plan.has_barman_roles,
         databases: plan.databases.iter().map(database).collect(),

@@ -4,6 +4,7 @@ use crate::format::unit::{
     ContainerKey, ServiceKey, Unit, UnitKey, assign, secret_env, secret_mount, volume,
 };
 use crate::plan::{HostPlan, PodPlan, SecretTarget};
+use crate::platform::units;
 
 use super::super::part::{ConfigDirectory, ContainerPart, Health, Relabel, VolumePart};
 use super::super::unit as common;
@@ -44,7 +45,7 @@ pub(super) fn unit(
         before_start,
         nice,
     } = part;
-    let container = format!("{}-{name}", pod.name);
+    let container = units::container_name(&pod.name, name);
     let mut unit = Unit::new();
     unit.push(
         UnitKey::Description,
@@ -52,7 +53,7 @@ pub(super) fn unit(
     );
     push_ordering(&mut unit, after, requires);
     unit.push(ContainerKey::ContainerName, &container)
-        .push(ContainerKey::Pod, format_args!("{}.pod", pod.name));
+        .push(ContainerKey::Pod, units::pod(&pod.name));
     common::push_image(&mut unit, image);
     push_program(&mut unit, entrypoint, command, *user);
     push_environment(&mut unit, environment, environment_files);

@@ -5,16 +5,9 @@ use std::collections::BTreeMap;
 use super::super::resolver::Kind;
 use super::super::resolver::Resolver;
 use crate::model::{EndpointId, HostId};
+use crate::platform::{services, units};
 use crate::pointer::{At, Pointer};
 use crate::report::{Code, Diagnostic};
-
-/// Unit files that every host has.
-const HOST_UNITS: [&str; 4] = [
-    "underlay.network",
-    "containerops-pods.target",
-    "containerops-secrets.service",
-    "containerops-underlay.service",
-];
 
 /// Hosts by the unit files that they have.
 pub(in crate::resolve) type Units = BTreeMap<String, Vec<HostId>>;
@@ -37,13 +30,13 @@ fn by_host(resolver: &Resolver<'_>) -> Vec<(HostId, EndpointId)> {
 
 /// Reports the clashes of one host, so that the names of only one are in memory.
 fn check_host(resolver: &mut Resolver<'_>, endpoints: &[(HostId, EndpointId)]) {
-    let mut claims: Vec<(String, Option<Pointer>)> = HOST_UNITS
+    let mut claims: Vec<(String, Option<Pointer>)> = units::OF_EVERY_HOST
         .iter()
-        .map(|file| (service(file), None))
+        .map(|file| (units::service(file), None))
         .collect();
     for (_, id) in endpoints {
         let files = files(resolver, *id).into_iter();
-        claims.extend(files.map(|(file, pointer)| (service(&file), Some(pointer))));
+        claims.extend(files.map(|(file, pointer)| (units::service(&file), Some(pointer))));
     }
     claims.sort_unstable();
     for pair in claims.windows(2) {
@@ -75,7 +68,7 @@ pub(in crate::resolve) fn all(resolver: &Resolver<'_>) -> Units {
             units.entry(file).or_default().push(endpoint.host);
         }
     }
-    for file in HOST_UNITS {
+    for file in units::OF_EVERY_HOST {
         let hosts = (0..resolver.model.hosts.len()).map(HostId);
         units.entry(file.to_owned()).or_default().extend(hosts);
     }
@@ -88,31 +81,41 @@ fn files(resolver: &Resolver<'_>, id: EndpointId) -> Vec<(String, Pointer)> {
         return Vec::new();
     };
     let (name, pointer) = (&resolver.model[id].name, &place.pointer);
-    if place.kind == Kind::Host {
-        return vec![(format!("{name}.container"), pointer.clone())];
+    let containers: &[&str] = match place.kind {
+        Kind::Host => return vec![(units::endpoint(name), pointer.clone())],
+        Kind::Etcd | Kind::Proxy | Kind::Barman | Kind::Postgres => &[services::MAIN],
+        Kind::Patroni => &[services::MAIN, services::KEEPER],
+        Kind::User => &[],
+    };
+    let mut files = vec![units::pod(name), units::sidecar(name)];
+    let containers = containers.iter();
+    files.extend(containers.map(|container| units::container(name, container)));
+    if place.kind == Kind::Barman {
+        files.extend(timers(resolver, id));
     }
-    let mut files = vec![
-        (format!("{name}.pod"), pointer.clone()),
-        (format!("{name}-nebula.container"), pointer.clone()),
-    ];
+    let mut files: Vec<(String, Pointer)> = files
+        .into_iter()
+        .map(|file| (file, pointer.clone()))
+        .collect();
     if place.kind == Kind::User {
-        let containers = At::ROOT.key("pods");
-        let place = containers.key(name);
-        let place = place.key("containers");
-        let pod = resolver.description.pods.get(name);
-        for container in pod.into_iter().flat_map(|pod| pod.containers.keys()) {
-            let file = format!("{name}-{container}.container");
-            files.push((file, place.key(container).to_pointer()));
-        }
-    } else {
-        files.push((format!("{name}-main.container"), pointer.clone()));
+        files.extend(own_containers(resolver, name));
     }
     if place.kind == Kind::Barman {
         files.extend(exports(resolver, pointer));
-        let timers = timers(resolver, id).into_iter();
-        files.extend(timers.map(|file| (file, pointer.clone())));
     }
     files
+}
+
+/// Returns the unit files of the containers of a user's pod.
+fn own_containers(resolver: &Resolver<'_>, pod: &str) -> Vec<(String, Pointer)> {
+    let pods = At::ROOT.key("pods");
+    let place = pods.key(pod);
+    let place = place.key("containers");
+    let written = resolver.description.pods.get(pod).into_iter();
+    let containers = written.flat_map(|it| it.containers.keys());
+    containers
+        .map(|name| (units::container(pod, name), place.key(name).to_pointer()))
+        .collect()
 }
 
 /// Returns the unit files of the exports of the Barman server at `pointer`.
@@ -122,7 +125,7 @@ fn exports(resolver: &Resolver<'_>, pointer: &Pointer) -> Vec<(String, Pointer)>
     let exports = server.into_iter().flat_map(|it| it.exports.keys());
     let place = pointer.child("exports");
     exports
-        .map(|name| (format!("export-{name}.service"), place.child(name)))
+        .map(|name| (units::export(name), place.child(name)))
         .collect()
 }
 
@@ -133,26 +136,10 @@ fn timers(resolver: &Resolver<'_>, id: EndpointId) -> Vec<String> {
     let mut files = Vec::new();
     for source in server.into_iter().flat_map(|server| &server.sources) {
         let cluster = &resolver.model[source.cluster].name;
-        let kinds: &[&str] = if source.drill.is_some() {
-            &["backup-check", "drill"]
-        } else {
-            &["backup-check"]
-        };
-        for kind in kinds {
-            files.push(format!("{kind}-{cluster}.service"));
-            files.push(format!("{kind}-{cluster}.timer"));
+        files.extend(units::timer(&units::backup_check(cluster)));
+        if source.drill.is_some() {
+            files.extend(units::timer(&units::drill(cluster)));
         }
     }
     files
-}
-
-/// Returns the systemd service that Quadlet makes of a unit file.
-fn service(file: &str) -> String {
-    match file.rsplit_once('.') {
-        Some((stem, "container")) => format!("{stem}.service"),
-        Some((stem, "pod")) => format!("{stem}-pod.service"),
-        Some((stem, "network")) => format!("{stem}-network.service"),
-        Some((stem, "build")) => format!("{stem}-build.service"),
-        Some(_) | None => file.to_owned(),
-    }
 }
