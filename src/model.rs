@@ -6,6 +6,7 @@ mod patroni;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use crate::platform::images;
 use ipnet::Ipv4Net;
 
 pub use barman::{BarmanServer, BarmanSource, Compression, Drill, Export, ExportTarget};
@@ -61,6 +62,15 @@ ids! {
     EtcdId => etcd_clusters: EtcdCluster;
     /// Position of a Patroni cluster.
     PatroniId => patroni_clusters: PatroniCluster;
+}
+
+impl Model {
+    /// Returns the newest major version of PostgreSQL that a Barman server backs up: the client programs that it needs.
+    pub fn client_version(&self, server: &BarmanServer) -> u16 {
+        let versions = server.sources.iter();
+        let versions = versions.map(|source| self[source.cluster].postgres_version);
+        versions.max().unwrap_or(images::POSTGRES_VERSION)
+    }
 }
 
 /// An overlay network.

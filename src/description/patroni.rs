@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Placement;
+use crate::platform::images;
 use crate::shorthand::Shorthand;
 use crate::unique_map::UniqueMap;
 
@@ -194,7 +195,7 @@ pub enum ParameterValue {
 }
 
 fn postgres_version() -> u16 {
-    17
+    images::POSTGRES_VERSION
 }
 
 fn proxy_drain_timeout() -> u32 {

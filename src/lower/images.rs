@@ -27,7 +27,12 @@ pub(super) struct Provided {
 /// An image of the user's own needs bash, python3, Patroni 4.0.0 to 4.1.5, `psql` on its path, PostgreSQL's programs in
 /// `/usr/lib/postgresql/MAJOR/bin`, and a user `postgres` with uid and gid 5432.
 pub(super) fn patroni(image: Option<&str>, postgres_version: u16) -> Provided {
-    provide(image, "patroni", Template::ImagePatroni, postgres_version)
+    provide(
+        image,
+        platform::images::PATRONI,
+        Template::ImagePatroni,
+        postgres_version,
+    )
 }
 
 /// Provides Barman with the programs of one major version of PostgreSQL.
@@ -35,7 +40,12 @@ pub(super) fn patroni(image: Option<&str>, postgres_version: u16) -> Provided {
 /// An image of the user's own needs bash, python3 and `barman` on its path, PostgreSQL's client programs and `pg_waldump` in
 /// `/usr/lib/postgresql/MAJOR/bin` of each source's major, and a user `barman` with uid and gid 5432.
 pub(super) fn barman(image: Option<&str>, postgres_version: u16) -> Provided {
-    provide(image, "barman", Template::ImageBarman, postgres_version)
+    provide(
+        image,
+        platform::images::BARMAN,
+        Template::ImageBarman,
+        postgres_version,
+    )
 }
 
 /// What a Containerfile depends on.

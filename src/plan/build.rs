@@ -350,11 +350,7 @@ fn barman<'m>(
         .insert(passfile_secret.clone(), SecretContent::Passfile(lines));
     BarmanPlan {
         compression: server.compression,
-        postgres_version: sources
-            .iter()
-            .map(|it| it.postgres_version)
-            .max()
-            .unwrap_or(17),
+        postgres_version: model.client_version(server),
         sources,
         exports: super::export::plans(model, server),
         passfile_secret,

@@ -1,5 +1,7 @@
 //! Upstream's official images, pinned. What each holds, and where that is read: `tests/validators/images.json`.
 
+use std::ops::RangeInclusive;
+
 /// etcd: distroless, no shell, no entrypoint, runs as root unless told otherwise, programs in `/usr/local/bin`.
 pub const ETCD: &str = "gcr.io/etcd-development/etcd:v3.6.15";
 
@@ -11,6 +13,17 @@ pub const HAPROXY: &str = "docker.io/library/haproxy:3.2.24";
 /// (<https://github.com/slackhq/nebula/blob/v1.11.0/docker/Dockerfile>); its tags are Nebula's versions
 /// (<https://hub.docker.com/r/nebulaoss/nebula/tags>).
 pub const NEBULA: &str = "docker.io/nebulaoss/nebula:1.11.0";
+
+/// The major version of PostgreSQL that built images hold: Debian 13's.
+pub const POSTGRES_VERSION: u16 = 17;
+
+/// The major versions that an image of the user's own may hold.
+pub const POSTGRES_VERSIONS: RangeInclusive<u16> = 14..=18;
+
+/// The image with Patroni and PostgreSQL, which the host builds.
+pub const PATRONI: &str = "patroni";
+/// The image with Barman, which the host builds.
+pub const BARMAN: &str = "barman";
 
 /// Returns the name of an image that the host builds, for a major version of PostgreSQL.
 pub fn build(program: &str, postgres_version: u16) -> String {

@@ -13,7 +13,7 @@ use crate::model::{
     BarmanServer, BarmanSource, Compression, Drill, EndpointId, HostId, NetworkId, PatroniId,
 };
 use crate::name;
-use crate::platform::{paths, roles, services};
+use crate::platform::{images, paths, roles, services};
 use crate::pointer::{At, Pointer};
 use crate::report::{Code, Diagnostic};
 
@@ -174,7 +174,7 @@ fn check_tools(
     };
     let version = cluster.postgres_version;
     // Without an image of its own, the cluster's version was refused already.
-    if server.image.is_none() && cluster.image.is_some() && version != 17 {
+    if server.image.is_none() && cluster.image.is_some() && version != images::POSTGRES_VERSION {
         let message = format!("Barman's default image has no tools of PostgreSQL {version}");
         let help = "give the Barman server an `image` with them";
         let diagnostic = Diagnostic::new(Code::UnsupportedPostgres, at.key("cluster"), message);

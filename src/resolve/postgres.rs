@@ -4,7 +4,7 @@ use super::resolver::{Resolver, shown};
 use crate::description::{self, ParameterValue};
 use crate::model::SecretId;
 use crate::name;
-use crate::platform::roles;
+use crate::platform::{images, roles};
 use crate::pointer::At;
 use crate::report::{Code, Diagnostic};
 
@@ -84,10 +84,17 @@ pub(super) fn check(
 
 fn check_version(resolver: &mut Resolver<'_>, at: At<'_>, cluster: &description::PatroniCluster) {
     let version = cluster.postgres_version;
+    let built = images::POSTGRES_VERSION;
+    let (first, last) = (
+        images::POSTGRES_VERSIONS.start(),
+        images::POSTGRES_VERSIONS.end(),
+    );
     let (allowed, fits) = if cluster.image.is_some() {
-        ("14 to 18", (14..=18).contains(&version))
+        let fits = images::POSTGRES_VERSIONS.contains(&version);
+        (format!("{first} to {last}"), fits)
     } else {
-        ("17, or 14 to 18 with an `image` of your own", version == 17)
+        let allowed = format!("{built}, or {first} to {last} with an `image` of your own");
+        (allowed, version == built)
     };
     if !fits {
         let message = if cluster.image.is_some() {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::support::{Expected, cops_gen, is_recording, path, read};
+use crate::support::{Expected, cops_gen, files, is_recording, path, read};
 use crate::trees::{cases, differences, held, name, read_lock, reordered, stamps};
 
 /// Copies a case's description and first lock to a directory of its own, and renders there.
@@ -149,5 +149,39 @@ fn every_case_is_named_in_the_table() {
     for case in cases() {
         let row = format!("| `{}` |", name(&case));
         assert!(table.contains(&row), "no row for {}", case.display());
+    }
+}
+
+/// What a host has units of is known to `check`: it lets each be overridden, and would see a second one of its name.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a description is written")]
+fn every_unit_that_is_rendered_can_be_overridden() {
+    for case in cases() {
+        let work = rendered(&case);
+        let description = work.path().join("cluster.json");
+        let mut value: serde_json::Value = serde_json::from_str(&read(&description)).unwrap();
+        let overrides = value.as_object_mut().unwrap().entry("overrides");
+        let overrides = overrides.or_insert_with(|| serde_json::json!({}));
+        let units = [
+            "container",
+            "pod",
+            "network",
+            "build",
+            "service",
+            "target",
+            "timer",
+        ];
+        let mut count = 0;
+        for file in files(&work.path().join("out/hosts"), "") {
+            let name = file.file_name().unwrap().to_str().unwrap();
+            if units.iter().any(|it| name.ends_with(&format!(".{it}"))) {
+                overrides[name]["Unit"]["Documentation"] = "man:podman(1)".into();
+                count += 1;
+            }
+        }
+        assert!(count > 0, "{}", case.display());
+        fs::write(&description, value.to_string()).unwrap();
+        let run = cops_gen(work.path(), &["check", "--format", "short"]);
+        assert_eq!(run.code, Some(0), "{}: {}", case.display(), run.stderr);
     }
 }

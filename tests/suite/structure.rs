@@ -42,7 +42,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("description", &["platform", "shorthand", "unique_map"]),
     ("edition", &["model"]),
     ("lock", &["edition", "unique_map"]),
-    ("model", &[]),
+    ("model", &["platform"]),
     ("bundle", &[]),
     ("manifest", &["bundle"]),
     // What stages are written with.

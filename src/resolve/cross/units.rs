@@ -2,20 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use super::super::resolver::Kind;
-use super::super::resolver::Resolver;
-use crate::model::{EndpointId, HostId};
-use crate::platform::{services, units};
+use super::super::resolver::{Kind, Resolver};
+use crate::model::{EndpointId, HostId, PatroniCluster};
+use crate::platform::{images, services, units};
 use crate::pointer::{At, Pointer};
 use crate::report::{Code, Diagnostic};
+
+/// The images that hosts build: unit files, each once however many use it, with a place that it comes from.
+type Builds = BTreeMap<HostId, BTreeMap<String, Pointer>>;
 
 /// Hosts by the unit files that they have.
 pub(in crate::resolve) type Units = BTreeMap<String, Vec<HostId>>;
 
 /// Reports unit files of one host that would share a name, as files or as services.
 pub(super) fn check(resolver: &mut Resolver<'_>) {
+    let builds = builds(resolver);
     for endpoints in by_host(resolver).chunk_by(|(host, _), (other, _)| host == other) {
-        check_host(resolver, endpoints);
+        check_host(resolver, endpoints, &builds);
     }
 }
 
@@ -29,7 +32,10 @@ fn by_host(resolver: &Resolver<'_>) -> Vec<(HostId, EndpointId)> {
 }
 
 /// Reports the clashes of one host, so that the names of only one are in memory.
-fn check_host(resolver: &mut Resolver<'_>, endpoints: &[(HostId, EndpointId)]) {
+fn check_host(resolver: &mut Resolver<'_>, endpoints: &[(HostId, EndpointId)], builds: &Builds) {
+    let Some((host, _)) = endpoints.first() else {
+        return;
+    };
     let mut claims: Vec<(String, Option<Pointer>)> = units::OF_EVERY_HOST
         .iter()
         .map(|file| (units::service(file), None))
@@ -38,13 +44,14 @@ fn check_host(resolver: &mut Resolver<'_>, endpoints: &[(HostId, EndpointId)]) {
         let files = files(resolver, *id).into_iter();
         claims.extend(files.map(|(file, pointer)| (units::service(&file), Some(pointer))));
     }
+    let builds = builds.get(host).into_iter().flatten();
+    claims.extend(builds.map(|(file, pointer)| (units::service(file), Some(pointer.clone()))));
     claims.sort_unstable();
     for pair in claims.windows(2) {
         let [(name, first), (other_name, second)] = pair else {
             continue;
         };
-        let (true, Some(second), Some((host, _))) = (name == other_name, second, endpoints.first())
-        else {
+        let (true, Some(second)) = (name == other_name, second) else {
             continue;
         };
         let host = resolver.model[*host].name.clone();
@@ -66,6 +73,11 @@ pub(in crate::resolve) fn all(resolver: &Resolver<'_>) -> Units {
     for (index, endpoint) in resolver.model.endpoints.iter().enumerate() {
         for (file, _) in files(resolver, EndpointId(index)) {
             units.entry(file).or_default().push(endpoint.host);
+        }
+    }
+    for (host, files) in builds(resolver) {
+        for (file, _) in files {
+            units.entry(file).or_default().push(host);
         }
     }
     for file in units::OF_EVERY_HOST {
@@ -142,4 +154,45 @@ fn timers(resolver: &Resolver<'_>, id: EndpointId) -> Vec<String> {
         }
     }
     files
+}
+
+fn builds(resolver: &Resolver<'_>) -> Builds {
+    let model = &resolver.model;
+    let mut builds = Builds::new();
+    let mut add = |endpoint: EndpointId, program: &str, version: u16| {
+        if let Some(place) = resolver.endpoints.get(endpoint.0) {
+            let files = builds.entry(model[endpoint].host).or_default();
+            files
+                .entry(units::build(&images::build(program, version)))
+                .or_insert_with(|| place.pointer.clone());
+        }
+    };
+    let is_built = |cluster: &PatroniCluster| cluster.image.is_none();
+    for cluster in model.patroni_clusters.iter().filter(|it| is_built(it)) {
+        for member in &cluster.members {
+            add(member.endpoint, images::PATRONI, cluster.postgres_version);
+        }
+    }
+    for server in &model.barman_servers {
+        if server.image.is_none() {
+            add(
+                server.endpoint,
+                images::BARMAN,
+                model.client_version(server),
+            );
+        }
+        let sources = server
+            .sources
+            .iter()
+            .map(|it| (server.endpoint, it.cluster));
+        let exports = server.exports.iter();
+        let exports = exports.filter_map(|it| Some((it.postgres?, it.cluster)));
+        for (endpoint, cluster) in sources.chain(exports) {
+            let cluster = &model[cluster];
+            if is_built(cluster) {
+                add(endpoint, images::PATRONI, cluster.postgres_version);
+            }
+        }
+    }
+    builds
 }
