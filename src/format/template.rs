@@ -7,7 +7,10 @@ use std::fmt::{self, Display};
 use std::sync::LazyLock;
 
 use serde::Serialize;
+use serde_json::Value;
 use tera::{Context, Tera};
+
+use crate::platform;
 
 /// Declares the templates: a variant's file lies below `templates/`.
 macro_rules! templates {
@@ -72,10 +75,15 @@ static TERA: LazyLock<Tera> = LazyLock::new(|| {
     }
 });
 
-/// Renders a template with the fields of `values`.
+static FACTS: LazyLock<Value> = LazyLock::new(platform::facts);
+
+/// Renders a template with the fields of `values`, and with what the platform is as `platform`.
 pub fn render<T: Serialize>(template: Template, values: &T) -> String {
     Context::from_serialize(values)
-        .and_then(|context| TERA.render(template.path(), &context))
+        .and_then(|mut context| {
+            context.insert("platform", &*FACTS);
+            TERA.render(template.path(), &context)
+        })
         .unwrap_or_else(|error| bug(template.path(), &error))
 }
 

@@ -147,7 +147,7 @@ fn lower_shutdown_order(output: &mut Output) {
     scopes.push(UnitKey::Before, units::SHUTDOWN_TARGET);
     let drop_in = scopes.render("Podman's scopes stop after the containers");
     output.place(
-        &units::drop_in("libpod-.scope", "10-containerops.conf"),
+        &units::drop_in("libpod-.scope", units::DROP_IN),
         text(drop_in),
     );
 }

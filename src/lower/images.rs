@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::bundle::File;
 use crate::format::template::{Template, render};
-use crate::platform::{self, paths, users};
+use crate::platform::{self, paths};
 
 use super::part::{Build, Image, text};
 
@@ -52,7 +52,6 @@ pub(super) fn barman(image: Option<&str>, postgres_version: u16) -> Provided {
 #[derive(Serialize)]
 struct Containerfile {
     postgres_version: u16,
-    uid: u32,
 }
 
 fn provide(image: Option<&str>, name: &str, template: Template, postgres_version: u16) -> Provided {
@@ -63,10 +62,7 @@ fn provide(image: Option<&str>, name: &str, template: Template, postgres_version
             files: Vec::new(),
         };
     }
-    let values = Containerfile {
-        postgres_version,
-        uid: users::POSTGRES,
-    };
+    let values = Containerfile { postgres_version };
     let containerfile = render(template, &values);
     let hash = short_hash(&containerfile);
     let tag = platform::images::tag(name, postgres_version, &hash);

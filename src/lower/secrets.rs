@@ -74,7 +74,7 @@ pub(super) fn lower(output: &mut Output, plan: &HostPlan, parts: &[(&PodPlan, Pa
         .push(UnitKey::StartLimitIntervalSec, 0)
         .push(ServiceKey::Type, "oneshot")
         .push(ServiceKey::RemainAfterExit, "yes")
-        .push(ServiceKey::RuntimeDirectory, "containerops-secrets")
+        .push(ServiceKey::RuntimeDirectory, paths::SECRETS_RUN)
         .push(ServiceKey::RuntimeDirectoryMode, "0700")
         // A changed value waits for `activate`: it has to reach the database first.
         .push_words(ServiceKey::ExecStart, &[loader.as_str(), "--missing"])

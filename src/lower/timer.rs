@@ -22,7 +22,7 @@ pub(super) fn lower(output: &mut Output, parts: &[(&PodPlan, Part)]) {
     target.push_words(UnitKey::Wants, &names);
     let drop_in = target.render("Timers that are started at boot");
     output.place(
-        &units::drop_in("timers.target", "10-containerops.conf"),
+        &units::drop_in("timers.target", units::DROP_IN),
         text(drop_in),
     );
 }

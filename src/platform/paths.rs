@@ -6,6 +6,8 @@ pub const ETC: &str = "/etc/containerops";
 pub const SCRIPTS: &str = "/etc/containerops/bin";
 /// What each Podman secret is made of.
 pub const SECRETS: &str = "/etc/containerops/secrets.json";
+/// The loader's directory below `/run`.
+pub const SECRETS_RUN: &str = "containerops-secrets";
 /// The rules of what comes in from the real network.
 pub const UNDERLAY: &str = "/etc/containerops/host/underlay.nft";
 /// The directories that `systemd-tmpfiles` makes.
@@ -28,14 +30,19 @@ pub const REPORTS: &str = "/var/containerops/data/barman_reports";
 /// Where drills restore to unless the description says where.
 pub const SCRATCH: &str = "/var/containerops/data/barman_scratch";
 
+/// The data of etcd members, a directory for each cluster.
+pub const ETCD: &str = "/var/containerops/data/etcd";
+/// The data of Patroni members, a directory for each cluster.
+pub const PATRONI: &str = "/var/containerops/data/patroni";
+
 /// Returns where an etcd member's data lies.
 pub fn etcd_data(cluster: &str) -> String {
-    format!("{VAR}/data/etcd/{cluster}")
+    format!("{ETCD}/{cluster}")
 }
 
 /// Returns where a Patroni member's data lies.
 pub fn patroni_data(cluster: &str) -> String {
-    format!("{VAR}/data/patroni/{cluster}")
+    format!("{PATRONI}/{cluster}")
 }
 
 /// Returns where a volume of a user's pod lies.
@@ -73,9 +80,12 @@ pub fn pki(network: &str, hostname: &str) -> String {
     endpoint(network, hostname) + "/pki"
 }
 
+/// The versions of PostgreSQL in the images.
+pub const POSTGRES: &str = "/usr/lib/postgresql";
+
 /// Returns where the images have the programs of a major version of PostgreSQL.
 pub fn postgres_programs(major: u16) -> String {
-    format!("/usr/lib/postgresql/{major}/bin")
+    format!("{POSTGRES}/{major}/bin")
 }
 
 /// Says whether a path of a host is one of ours.

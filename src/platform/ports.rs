@@ -16,5 +16,7 @@ pub const PATRONI_API: u16 = 8008;
 pub const ETCD_CLIENT: u16 = 2379;
 /// etcd members among each other.
 pub const ETCD_PEER: u16 = 2380;
+/// The zone of connection tracking that flows of Nebula's ports have to themselves: any number that nobody else uses.
+pub const CONNTRACK_ZONE: u16 = 4242;
 /// First and last UDP port of the real network that endpoints get unless the description says other ones.
 pub const NEBULA: [u16; 2] = [12500, 13000];

@@ -13,6 +13,9 @@ pub const UNDERLAY: &str = "containerops-underlay.service";
 /// The loader of secrets.
 pub const SECRETS: &str = "containerops-secrets.service";
 
+/// The drop-in of ours for a unit of the system's.
+pub const DROP_IN: &str = "10-containerops.conf";
+
 /// Unit files that every host has.
 pub const OF_EVERY_HOST: [&str; 4] = [NETWORK, SHUTDOWN_TARGET, SECRETS, UNDERLAY];
 

@@ -11,6 +11,7 @@ use crate::model::{
     EgressRule, EndpointId, HostId, NetworkId, PatroniId, Pod, Ports, Proto, PublishedPort,
 };
 use crate::name;
+use crate::platform::paths;
 use crate::pointer::{At, Pointer};
 use crate::report::{Code, Diagnostic};
 
@@ -32,8 +33,8 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>) {
             ("name for a pod", name, name::label(name)),
         );
         if RESERVED.contains(&name.as_str()) {
-            let message =
-                format!("no pod can be named `{name}`: `/etc/containerops/{name}` is ours");
+            let ours = paths::ETC;
+            let message = format!("no pod can be named `{name}`: `{ours}/{name}` is ours");
             let diagnostic = Diagnostic::new(Code::ReservedName, at, message).on_key();
             resolver
                 .report

@@ -7,6 +7,7 @@
 
 mod cli;
 mod errors;
+mod facts;
 mod golden;
 mod modules;
 mod page;

@@ -48,7 +48,7 @@ const EDGES: &[(&str, &[&str])] = &[
     // What stages are written with.
     ("platform", &[]),
     ("failure", &[]),
-    ("format", &[]),
+    ("format", &["platform"]),
     ("name", &[]),
     ("pointer", &[]),
     ("report", &["pointer", "source"]),

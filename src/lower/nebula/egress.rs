@@ -4,13 +4,10 @@ use serde::Serialize;
 
 use crate::format::template::{Line, Template, render};
 use crate::plan::{EgressRule, PodPlan, Ports, Proto, PublishedPort};
-use crate::platform::{services, users};
 
 #[derive(Serialize)]
 struct Egress {
     pod: Line,
-    overlay_device: &'static str,
-    nebula_uid: u32,
     nebula_port: u16,
     outgoing: Vec<Line>,
     incoming: Vec<Line>,
@@ -51,8 +48,6 @@ pub(in crate::lower) fn rules(
     }
     let values = Egress {
         pod: Line::of(&pod.name),
-        overlay_device: services::OVERLAY_DEVICE,
-        nebula_uid: users::NEBULA,
         nebula_port: pod.endpoint.port,
         outgoing,
         incoming,
