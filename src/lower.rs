@@ -36,13 +36,13 @@ pub use operator::lower as lower_operator;
 
 /// The script `activate`, its parts in the order in which the shell reads them.
 const ACTIVATE: &str = concat!(
-    include_str!("../templates/host/activate/options.sh"),
-    include_str!("../templates/host/activate/looking.sh"),
-    include_str!("../templates/host/activate/planning.sh"),
-    include_str!("../templates/host/activate/doing.sh"),
-    include_str!("../templates/host/activate/rolling.sh"),
-    include_str!("../templates/host/activate/etcd.sh"),
-    include_str!("../templates/host/activate/main.sh"),
+    include_str!("../templates/programs/host/activate/options.sh"),
+    include_str!("../templates/programs/host/activate/looking.sh"),
+    include_str!("../templates/programs/host/activate/planning.sh"),
+    include_str!("../templates/programs/host/activate/doing.sh"),
+    include_str!("../templates/programs/host/activate/rolling.sh"),
+    include_str!("../templates/programs/host/activate/etcd.sh"),
+    include_str!("../templates/programs/host/activate/main.sh"),
 );
 
 /// Returns all files of a host, and what a change of each means to its units.

@@ -12,7 +12,7 @@ use tera::{Context, Tera};
 
 use crate::platform;
 
-/// Declares the templates: a variant's file lies below `templates/`.
+/// Declares the templates: a variant's file lies below `templates/files/`.
 macro_rules! templates {
     ($($(#[$doc:meta])* $name:ident = $path:literal,)+) => {
         /// Names an embedded template.
@@ -23,7 +23,7 @@ macro_rules! templates {
             /// Lists every template.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// Returns the template's path below `templates/`.
+            /// Returns the template's path below `templates/files/`.
             pub fn path(self) -> &'static str {
                 match self { $(Self::$name => $path,)+ }
             }
@@ -31,7 +31,7 @@ macro_rules! templates {
             /// Returns the template's text.
             fn text(self) -> &'static str {
                 match self {
-                    $(Self::$name => include_str!(concat!("../../templates/", $path)),)+
+                    $(Self::$name => include_str!(concat!("../../templates/files/", $path)),)+
                 }
             }
         }
@@ -141,16 +141,11 @@ mod tests {
 
     #[test]
     fn every_template_file_is_in_the_table_and_loads() {
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/templates");
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/files");
         let mut on_disk: Vec<String> = walkdir::WalkDir::new(root)
             .into_iter()
             .map(Result::unwrap)
-            .filter(|entry| {
-                entry
-                    .path()
-                    .extension()
-                    .is_some_and(|extension| extension == "tera")
-            })
+            .filter(|entry| entry.file_type().is_file())
             .map(|entry| {
                 entry
                     .path()

@@ -23,10 +23,10 @@ const CONFIG: &str = "/etc/barman";
 const HOME: &str = "/var/lib/barman";
 const PASSFILE: &str = "/run/secrets/passfile";
 
-/// Returns the files of `templates/barman/` that are the same for every Barman server, each with its name.
+/// Returns the files of `templates/programs/barman/` that are the same for every Barman server, each with its name.
 macro_rules! files {
     ($($name:literal),+ $(,)?) => {
-        &[$(($name, include_str!(concat!("../../templates/barman/", $name)))),+]
+        &[$(($name, include_str!(concat!("../../templates/programs/barman/", $name)))),+]
     };
 }
 

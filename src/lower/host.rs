@@ -25,9 +25,9 @@ pub(super) fn lower(output: &mut Output, plan: &HostPlan, parts: &[(&PodPlan, Pa
     lower_underlay(output, plan);
     lower_shutdown_order(output);
     lower_commands(output, parts);
-    let egress = script(include_str!("../../templates/host/pod-egress"));
+    let egress = script(include_str!("../../templates/programs/host/pod-egress"));
     output.place(&format!("{}/pod-egress", paths::SCRIPTS), egress);
-    let loops = script(include_str!("../../templates/host/restart-loops"));
+    let loops = script(include_str!("../../templates/programs/host/restart-loops"));
     output.place(&format!("{}/restart-loops", paths::SCRIPTS), loops);
     output.place(paths::TMPFILES, text(tmpfiles(plan, parts)));
 }
@@ -42,7 +42,7 @@ fn lower_commands(output: &mut Output, parts: &[(&PodPlan, Part)]) {
         );
         output.place(
             &runner,
-            script(include_str!("../../templates/host/in-member")),
+            script(include_str!("../../templates/programs/host/in-member")),
         );
     }
 }

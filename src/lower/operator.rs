@@ -15,8 +15,11 @@ pub fn lower<'a>(
     networks: &'a [NetworkPlan<'a>],
     runbooks: &'a [Runbook<'a>],
 ) -> BTreeMap<String, Recipe<'a>> {
-    let issue: Recipe<'_> =
-        Box::new(|| script(include_str!("../../templates/operator/issue-certs")));
+    let issue: Recipe<'_> = Box::new(|| {
+        script(include_str!(
+            "../../templates/programs/operator/issue-certs"
+        ))
+    });
     let tables = networks.iter().map(|plan| {
         let table: Recipe<'_> = Box::new(|| text(table(plan)));
         (format!("pki/{}.tsv", plan.network.name), table)

@@ -31,7 +31,7 @@ const RESTORED: &str = "/restored";
 /// The program that starts Patroni. A changed one reaches a member by its restart.
 const START: &str = "/usr/local/lib/containerops";
 /// What both the program that starts Patroni and the keeper compare histories by.
-const HISTORY: &str = include_str!("../../templates/patroni/history.py");
+const HISTORY: &str = include_str!("../../templates/programs/patroni/history.py");
 pub(super) const SOCKETS: &str = "/run/postgresql";
 /// After a freeze the fence has to be there before anybody writes. What it starts has 0.
 const FENCE_NICE: i8 = -15;
@@ -55,7 +55,7 @@ pub(super) fn lower(_host: &HostPlan, pod: &PodPlan, plan: &PatroniPlan) -> Part
     files.extend(config_files(plan, &path, &cluster_path));
     files.push((
         format!("{start_path}/start.py"),
-        text(include_str!("../../templates/patroni/start.py")),
+        text(include_str!("../../templates/programs/patroni/start.py")),
     ));
     files.push((format!("{start_path}/history.py"), text(HISTORY)));
     files.extend(keeper_files);
@@ -129,23 +129,25 @@ fn config_files(plan: &PatroniPlan, path: &str, cluster_path: &str) -> Vec<(Stri
         ),
         (
             format!("{path}/reconcile.sh"),
-            script(include_str!("../../templates/patroni/reconcile.sh")),
+            script(include_str!(
+                "../../templates/programs/patroni/reconcile.sh"
+            )),
         ),
         (
             format!("{path}/apply.py"),
-            text(include_str!("../../templates/patroni/apply.py")),
+            text(include_str!("../../templates/programs/patroni/apply.py")),
         ),
         (
             format!("{path}/restore.sh"),
-            script(include_str!("../../templates/patroni/restore.sh")),
+            script(include_str!("../../templates/programs/patroni/restore.sh")),
         ),
         (
             format!("{path}/rewind.py"),
-            script(include_str!("../../templates/patroni/rewind.py")),
+            script(include_str!("../../templates/programs/patroni/rewind.py")),
         ),
         (
             format!("{path}/liveness.sh"),
-            script(include_str!("../../templates/patroni/liveness.sh")),
+            script(include_str!("../../templates/programs/patroni/liveness.sh")),
         ),
         (
             format!("{cluster_path}/dynamic.json"),

@@ -65,7 +65,7 @@ pub(super) fn lower(output: &mut Output, plan: &HostPlan, parts: &[(&PodPlan, Pa
     let loader = format!("{}/load-secrets", paths::SCRIPTS);
     output.place(
         &loader,
-        script(include_str!("../../templates/host/load-secrets")),
+        script(include_str!("../../templates/programs/host/load-secrets")),
     );
     let mut unit = Unit::new();
     unit.push(UnitKey::Description, "Podman secrets of this host")

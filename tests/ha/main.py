@@ -63,7 +63,7 @@ def main():
     if not halves:
         options.error("these cases have no half without the fix")
     if not chosen.start and any(with_fix and name != "flip" for name, with_fix in halves):
-        options.error("there is no templates/patroni/start.py; --start FILE names one")
+        options.error("there is no templates/programs/patroni/start.py; --start FILE names one")
     if chosen.start:
         print(run("python3", chosen.start, "--check").strip(), flush=True)
     run("ip", "netns", "add", "first")  # makes the directory of namespaces what it has to be, before many do it at once

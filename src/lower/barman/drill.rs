@@ -36,7 +36,9 @@ pub(super) struct Care {
 pub(super) fn care(sources: &[SourcePlan], barman_image: &Image) -> Care {
     let mut care = Care::default();
     if !sources.is_empty() {
-        let check = script(include_str!("../../../templates/host/backup-check"));
+        let check = script(include_str!(
+            "../../../templates/programs/host/backup-check"
+        ));
         care.files.push((format!("{SCRIPTS}/backup-check"), check));
     }
     for source in sources {
@@ -62,7 +64,7 @@ fn files(cluster: &str, config: &Config) -> [(String, File); 2] {
     [
         (
             format!("{SCRIPTS}/drill"),
-            script(include_str!("../../../templates/host/drill")),
+            script(include_str!("../../../templates/programs/host/drill")),
         ),
         (paths::drill(cluster), text(config + "\n")),
     ]

@@ -8,7 +8,7 @@ use super::super::part::{OncePart, script};
 
 /// Returns the files that exports need.
 pub(super) fn files(exports: &[ExportPlan]) -> Option<(String, File)> {
-    let text = include_str!("../../../templates/host/export");
+    let text = include_str!("../../../templates/programs/host/export");
     (!exports.is_empty()).then(|| (program(), script(text)))
 }
 

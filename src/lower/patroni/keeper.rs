@@ -24,7 +24,9 @@ pub(super) fn lower(
     let files = vec![
         (
             format!("{path}/keeper.py"),
-            text(include_str!("../../../templates/patroni/keeper.py")),
+            text(include_str!(
+                "../../../templates/programs/patroni/keeper.py"
+            )),
         ),
         (format!("{path}/history.py"), text(super::HISTORY)),
         (format!("{path}/keeper.json"), text(config(plan))),
