@@ -8,11 +8,11 @@ from lab import platform, switch
 FULL_MINUTES, SHORT_MINUTES = 60, 1
 # The `fast` one has the name that the lab's own looks know.
 CLUSTERS = {"fast": "app", "steady": "slow"}
-# On each member, in one session after the other: a row each tenth of a second, as long as it is the primary. The loop is the container's:
-# a `podman exec` each second for each standby would be most of the load, and stall the machine by itself.
-_LOAD = ("while true; do podman exec patroni-{0}-main bash -c \"while true; do printf '%s\\n' 'create table if not exists load (at timestamptz default clock_timestamp());' "
-         "'insert into load default values' '\\\\watch 0.1' | psql -XAtq -v ON_ERROR_STOP=1 -h /run/postgresql -U postgres postgres; sleep 1; done\"; "
-         "sleep 1; done >/dev/null 2>&1")
+# On each member, in one session after the other: a row each tenth of a second, as long as it is the primary. A standby's session waits for that, since
+# one more `psql` each second for each standby would be much of the load, and stall the machine by itself.
+_ROW = "do $$ begin if not pg_is_in_recovery() then create table if not exists load (at timestamptz default clock_timestamp()); insert into load default values; end if; end $$"
+_LOAD = ("podman exec patroni-{0}-main sh -c 'while true; do printf \"%s\\n\" \"$1\" \"\\\\watch 0.1\" | psql -XAtq -v ON_ERROR_STOP=1 -h /run/postgresql -U postgres postgres; "
+         "sleep 1; done' sh \"$1\"")
 _PAUSES = """select count(*), round(coalesce(sum(extract(epoch from pause)), 0), 1), round(coalesce(max(extract(epoch from pause)), 0), 1)
     from (select at - lag(at) over (order by at) as pause from load where at > to_timestamp({0})) each where pause > '2 seconds'"""
 
@@ -34,7 +34,7 @@ def run(lab):
              "| what | timing | failovers | ends by the fence | demotions | pauses of writes above 2 s: number, sum, longest |", "|---|---|---|---|---|---|"]
     for cluster in CLUSTERS.values():
         lab.wait_healthy(cluster=cluster)
-    writers = [host.start("bash", "-c", _LOAD.format(cluster)) for host in lab.hosts.values() for cluster in CLUSTERS.values()]
+    writers = [host.start("bash", "-c", f"while true; do {_LOAD.format(cluster)}; sleep 1; done >/dev/null 2>&1", "bash", _ROW) for host in lab.hosts.values() for cluster in CLUSTERS.values()]
     try:
         time.sleep(10)
         for what, condition in CONDITIONS.items():
@@ -89,7 +89,8 @@ def host(seconds):
     """The primaries' hosts stand still, one after the other where they are two."""
     def condition(lab, minutes):
         def stall():
-            for name in sorted({lab.leader(cluster) for cluster in CLUSTERS.values()}):
+            leaders = {lab.wait_until(f"a leader of {cluster}", lambda cluster=cluster: lab.leader(cluster), 180)[0] for cluster in CLUSTERS.values()}
+            for name in sorted(leaders):
                 lab.hosts[name].freeze(True)
                 time.sleep(seconds)
                 lab.hosts[name].freeze(False)
