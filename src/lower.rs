@@ -1,6 +1,6 @@
 //! Lowers what a host runs to files as bytes. Knows file formats; nothing here can fail.
 //!
-//! Three floors: services (`etcd`, `patroni`, `haproxy`, `barman`, `postgres`, `user`) say what they add to their pod as a [`Part`];
+//! Three floors: services (`etcd`, `patroni`, `haproxy`, `barman`, `postgres`, `user`) say what they add to their pod as a `Part`;
 //! `pod`, `host`, `timer`, `once`, `secrets` and `nebula` write units of it; `part`, `unit`, `output` and `path` are what both are written with.
 
 mod barman;

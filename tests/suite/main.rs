@@ -11,6 +11,7 @@ mod facts;
 mod golden;
 mod modules;
 mod page;
+mod pages;
 mod properties;
 mod reference;
 mod structure;

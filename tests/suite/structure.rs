@@ -1,9 +1,6 @@
-//! What keeps the code findable: who may use whom, how long files are, and that every code is shown.
+//! What keeps the code findable: who may use whom, and how long files are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-
-use cops_gen::report::Code;
 
 use crate::modules::{ModulePath, module_of, modules, uses};
 use crate::support::{files, path, read};
@@ -278,55 +275,5 @@ fn no_module_is_named_after_nothing() {
             .find(|name| steps.iter().any(|step| step == *name));
         assert_eq!(named, None, "{}", file.display());
         assert!(!file.ends_with("mod.rs"), "{}: no mod.rs", file.display());
-    }
-}
-
-#[test]
-fn every_code_is_shown_by_a_description_of_its_name() {
-    let shown: BTreeSet<String> = files(&path("tests/errors"), ".stderr")
-        .iter()
-        .flat_map(|file| codes(file))
-        .collect();
-    let missing: Vec<&str> = Code::ALL
-        .iter()
-        .map(|code| code.as_str())
-        .filter(|word| !shown.contains(*word))
-        .collect();
-    assert_eq!(
-        missing,
-        Vec::<&str>::new(),
-        "codes without a file in tests/errors"
-    );
-}
-
-fn codes(file: &Path) -> Vec<String> {
-    let text = read(file);
-    let heads = text.lines().filter_map(|line| {
-        let rest = line
-            .strip_prefix("error[")
-            .or(line.strip_prefix("warning["))?;
-        rest.split_once(']').map(|(code, _)| code.to_owned())
-    });
-    heads.collect()
-}
-
-#[test]
-fn every_page_of_a_code_belongs_to_one_and_can_be_copied_from() {
-    for page in files(&path("docs/codes"), ".md") {
-        let word = page.file_stem().unwrap().to_str().unwrap();
-        let code = Code::parse(word);
-        assert!(code.is_some(), "docs/codes/{word}.md explains no code");
-        let text = read(&page);
-        let right = text.split("\nRight:\n").nth(1).unwrap();
-        let example = right.split("```").nth(1).unwrap();
-        let example = example.strip_prefix("json").unwrap();
-        let object = format!("{{{example}}}");
-        let is_json = [example, &object]
-            .iter()
-            .any(|text| serde_json::from_str::<serde_json::Value>(text).is_ok());
-        assert!(
-            is_json,
-            "docs/codes/{word}.md: the right example is no JSON"
-        );
     }
 }
